@@ -1,0 +1,58 @@
+"""numa: which memory nodes the pages come from."""
+
+from __future__ import annotations
+
+from ..descriptor import Descriptor, Flag, Ints, Param, Role
+from ..model import Branch, Layer
+
+POLICIES = ("bind", "preferred", "preferred_many", "interleave", "weighted_interleave", "local")
+
+
+def plan(layer: Layer, branch: Branch) -> None:
+    p, x = layer.p, layer.x
+    x.policy = next(name for name in POLICIES if name in layer.given)
+    x.nodes = () if x.policy == "local" else getattr(p, x.policy)
+    x.symbol = "LAMINA_NUMA_" + x.policy.upper()
+    if x.nodes:
+        layer.const("numa_nodes", len(x.nodes), "nodes that the policy names")
+
+
+def rules(layer: Layer, branch: Branch) -> None:
+    p = layer.p
+    source = branch.source
+    if not branch.os_memory:
+        branch.report("LAM045", layer, None, f"numa can't place memory that isn't the operating system's",
+                      notes=[(source.span, f"the memory is {source.desc.brief}")], help="take lamina.mmap as the source")
+    if getattr(source.p, "populate", False):
+        branch.report("LAM046", layer, None, "numa over pages that are already touched comes too late",
+                      notes=[(source.where("populate"), "populate touches them here")], help="drop populate")
+    if layer.x.policy == "local" and p.local is False:
+        branch.report("LAM023", layer, "local", "local = false is no policy", help="local = true")
+    if layer.x.policy == "preferred" and len(layer.x.nodes) > 1:
+        branch.report("LAM023", layer, "preferred", "preferred takes one node",
+                      help="preferred_many takes several")
+
+
+LAYER = Descriptor(
+    name="numa",
+    role=Role.RANGE,
+    brief="memory nodes that the pages come from",
+    doc="Sets the memory policy of the whole range before its first touch. Where the system can't do it, init fails "
+        "with its error; with `optional = true` it goes on without, and `numa_placed()` tells.",
+    cost="O(1); one system call at init",
+    idea="mbind(2)",
+    params=(
+        Param("bind", Ints(), "Only from these nodes."),
+        Param("preferred", Ints(), "From this node while it has memory."),
+        Param("preferred_many", Ints(), "From these nodes while they have memory."),
+        Param("interleave", Ints(), "Page by page over these nodes."),
+        Param("weighted_interleave", Ints(), "Over these nodes by the system's weights."),
+        Param("local", Flag(), "From the node of the thread that touches a page first."),
+        Param("optional", Flag(), "Go on where the system can't do it.", False),
+    ),
+    exactly_one=POLICIES,
+    plan=plan,
+    rules=rules,
+    platforms=("linux",),
+    example="lamina.numa { bind = {0} }",
+)

@@ -1,0 +1,41 @@
+"""static: a buffer that the program image or the handle holds."""
+
+from __future__ import annotations
+
+from ..descriptor import Alignment, Choice, Descriptor, Param, Role, Size
+from ..model import Branch, Layer
+
+
+def shape(layer: Layer, branch: Branch) -> None:
+    branch.declared = layer.p.bytes
+    branch.source_align = layer.p.align
+    layer.x.inline = layer.p.place == "handle"
+
+
+def plan(layer: Layer, branch: Branch) -> None:
+    p = layer.p
+    needed = branch.region_bytes
+    given = p.bytes or needed
+    if needed > given:
+        branch.report("LAM058", layer, "bytes", f"{given} bytes are too few for the {needed} that {branch.store.name} "
+                      "needs", notes=[(branch.store.span, f"{branch.store.name} stands here")],
+                      help=f"bytes = {needed} is the smallest that fits")
+    layer.const("buffer_bytes", given, "asked for" if p.bytes else f"what {branch.store.name} needs")
+    layer.const("buffer_align", p.align, "alignment of the buffer")
+
+
+LAYER = Descriptor(
+    name="static",
+    role=Role.SOURCE,
+    brief="a buffer of fixed size in the program image or in the handle",
+    doc="Needs no operating system. With `place = \"image\"` the buffer is one static array, so a second init while an "
+        "instance holds it answers LAMINA_ERR_BUSY; with `place = \"handle\"` every handle carries its own.",
+    params=(
+        Param("bytes", Size(1, 1 << 31), "Bytes of the buffer; by default what the store needs."),
+        Param("align", Alignment(1 << 16), "Alignment of the buffer.", 64),
+        Param("place", Choice(("image", "handle")), "Where the buffer lives.", "image"),
+    ),
+    shape=shape,
+    plan=plan,
+    example='lamina.static { bytes = "64 KiB" }',
+)

@@ -1,0 +1,43 @@
+"""system: the process's own heap, the last branch of a fall-back."""
+
+from __future__ import annotations
+
+from ..descriptor import Alignment, Descriptor, Param, Role
+from ..model import Branch, Layer
+
+
+def shape(layer: Layer, branch: Branch) -> None:
+    x = layer.x
+    x.sized = branch.stack.main.store.x.sized if branch.stack.main is not branch else True
+    x.frees, x.owns, x.commits, x.resets = True, False, False, False
+    x.cost = "the time of the system's heap"
+    if branch.stack.main is not branch:
+        primary = branch.stack.main
+        branch.payload, branch.align = primary.payload, primary.align
+        branch.slot = primary.payload
+    layer.const("heap_align", branch.align, "alignment asked of the system heap")
+
+
+def rules(layer: Layer, branch: Branch) -> None:
+    if branch.blocks:
+        block = branch.blocks[0]
+        branch.report("LAM059", block, None, f"{block.name} needs slots of its own, which the system heap doesn't have",
+                      notes=[(layer.span, "the branch ends at the system heap")], help=f"drop {block.name} here")
+    if branch.ranges:
+        branch.report("LAM045", branch.ranges[0], None, f"{branch.ranges[0].name} can't act on the system heap's memory",
+                      help="it needs a source such as mmap")
+
+
+LAYER = Descriptor(
+    name="system",
+    role=Role.SOURCE,
+    whole=True,
+    brief="the system's heap",
+    doc="Unbounded, and without ownership: the system heap can't tell whether a pointer is its own, so it can only be "
+        "the last branch of a fall-back, or a whole stack by itself.",
+    cost="the time of the system's heap",
+    shape=shape,
+    rules=rules,
+    platforms=("linux",),
+    example="lamina.system {}",
+)

@@ -1,0 +1,164 @@
+"""The intermediate representation: stacks, branches, layers and the constants that they resolve to.
+
+`validate` creates the layers, `resolve` fills in their constants, and from then on nothing changes: templates
+see these classes (through `bind`) and nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any, Callable, Sequence
+
+from .descriptor import Descriptor, Role
+from .tree import Span
+
+
+@dataclass(frozen=True)
+class Const:
+    """A number in the emitted C, with the sentence that derives it."""
+
+    name: str
+    value: int
+    why: str
+    #: "size" for bytes and counts, "u64" for words, "unsigned" for shifts.
+    type: str = "size"
+
+    @property
+    def literal(self) -> str:
+        if self.type == "u64":
+            return f"UINT64_C({self.value:#x})"
+        if self.type == "word":
+            return f"((size_t)UINT64_C({self.value:#x}))"
+        if self.value >= 1 << 32:
+            return f"((size_t)UINT64_C({self.value}))"
+        return f"{self.value}U"
+
+
+@dataclass
+class Layer:
+    """One layer of one stack: its parameters with defaults applied, and what `resolve` made of them."""
+
+    desc: Descriptor
+    span: Span
+    p: SimpleNamespace
+    given: dict[str, Span] = field(default_factory=dict)
+    #: Place in the list that the spec wrote, for rules about the written order.
+    position: int = 0
+    #: Name of its state in the handle; branches prefix it where a name would stand twice.
+    id: str = ""
+    consts: dict[str, Const] = field(default_factory=dict)
+    #: Decisions and facts that templates branch on.
+    x: SimpleNamespace = field(default_factory=SimpleNamespace)
+    #: Branches of a combinator, by parameter name.
+    branches: dict[str, "Branch"] = field(default_factory=dict)
+    prefix: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.desc.name
+
+    @property
+    def role(self) -> Role:
+        return self.desc.role
+
+    def const(self, name: str, value: int, why: str, type: str = "size") -> int:
+        """Declares a constant; returns its value so that a plan reads as arithmetic."""
+        self.consts[name.lower()] = Const(self.prefix.upper() + name.upper(), value, why, type)
+        return value
+
+    def where(self, param: str) -> Span:
+        return self.given.get(param, self.span)
+
+
+@dataclass
+class Branch:
+    """One source, what is done to it, one store, and what is done to its blocks."""
+
+    stack: "Stack"
+    source: Layer
+    ranges: list[Layer]
+    store: Layer
+    blocks: list[Layer]
+    name: str = ""
+    #: Facts of the memory, set by the source's `shape`.
+    os_memory: bool = False
+    lazy: bool = False
+    reserved: bool = False  # mapped without access first: a layer above commits it
+    grows: bool = False
+    declared: int | None = None  # bytes that the spec gives, if it says
+    dynamic: bool = False  # bytes known at run time only
+    source_align: int = 1
+    #: What the blocks add to each object.
+    align: int = 16
+    before: int = 0
+    after: int = 0
+    payload: int = 0
+    slot: int = 0
+    link_offset: int = 0
+    link_bytes: int = 0
+    meta_bytes: int = 0
+    split: Layer | None = None
+    guard: Layer | None = None
+    region_bytes: int = 0
+    #: C expression of the exact bytes for `n` objects, with `(n)` as the argument.
+    footprint: str = ""
+    footprint_of: Callable[[int], int] | None = None
+
+    @property
+    def layers(self) -> list[Layer]:
+        own = [self.source, *self.ranges]
+        if self.store is not self.source:
+            own.append(self.store)
+        return own + self.blocks
+
+    def find(self, name: str) -> Layer | None:
+        return next((layer for layer in self.layers if layer.name == name), None)
+
+    def report(self, code: str, layer: Layer, param: str | None, message: str, *, help: str | None = None,
+               notes: Sequence[tuple[Span | None, str]] = ()) -> None:
+        span = layer.where(param) if param else layer.span
+        self.stack.diags.error(code, span, message, notes=notes, help=help)
+
+
+@dataclass
+class Stack:
+    """A whole allocator."""
+
+    name: str
+    brief: str
+    span: Span
+    spec: str
+    options: SimpleNamespace
+    diags: Any
+    branches: list[Branch] = field(default_factory=list)
+    combinator: Layer | None = None
+    #: Access and observer layers, from the memory up.
+    upper: list[Layer] = field(default_factory=list)
+    option_spans: dict[str, Span] = field(default_factory=dict)
+
+    @property
+    def layers(self) -> list[Layer]:
+        """Every layer, from the memory up, branch by branch."""
+        out = [layer for branch in self.branches for layer in branch.layers]
+        return out + ([self.combinator] if self.combinator else []) + self.upper
+
+    @property
+    def main(self) -> Branch:
+        return self.branches[0]
+
+    def find(self, name: str) -> Layer | None:
+        return next((layer for layer in self.layers if layer.name == name), None)
+
+    @property
+    def access(self) -> Layer | None:
+        return next((layer for layer in self.upper if layer.role is Role.ACCESS), None)
+
+    @property
+    def sized(self) -> bool:
+        """Whether alloc takes a size and an alignment."""
+        return self.main.store.x.sized
+
+    @property
+    def frees(self) -> bool:
+        return any(branch.store.x.frees for branch in self.branches)

@@ -1,0 +1,365 @@
+"""What the artefact templates see: one namespace for the flat form, one for the generic twin.
+
+Everything that a frame asks is answered here once, so that the templates only place text and loop over lists.
+"""
+
+from __future__ import annotations
+
+import re
+from types import SimpleNamespace
+from typing import Any
+
+from . import __version__
+from .bind import Form
+from .compose import BranchView, Composer, Piece, _tidy
+from .descriptor import Role
+from .model import Branch, Layer, Stack
+
+ABI = 1
+PUBLIC = {"payload_bytes", "slot_count", "slot_align", "capacity_bytes", "min_align", "buffer_align"}
+#: Which runtime header declares what: emitted code includes what it uses and nothing else.
+HEADERS = (
+    ("block.h", r"\blamina_(fill_word|holds_word|first_mismatch|zero)\b"),
+    ("numa.h", r"\blamina_numa_|\bLAMINA_NUMA_"),
+    ("os.h", r"\blamina_os_|\bLAMINA_MAP_|\bLAMINA_HUGE_"),
+    ("random.h", r"\blamina_(random_bytes|mix_next|bounded)\b"),
+    ("report.h", r"\blamina_corruption|\bLAMINA_DEBUG_ASSERT\b"),
+    ("siphash.h", r"\blamina_siphash"),
+    ("thread.h", r"\blamina_(thread_|mutex_|atomic_|spinlock_)"),
+)
+
+
+def headers_for(text: str) -> list[str]:
+    """The runtime headers that a text needs, beyond core.h."""
+    return [name for name, pattern in HEADERS if re.search(pattern, text)]
+
+
+def _capabilities(stack: Stack) -> SimpleNamespace:
+    main, store = stack.main, stack.main.store
+    alone = stack.combinator is None
+    whole = any(b.store.desc.whole for b in stack.branches)
+    return SimpleNamespace(
+        init_with=any(b.source.name == "caller" for b in stack.branches),
+        free=stack.frees,
+        free_sized=stack.frees and not stack.sized,
+        handler=stack.options.on_corruption == "callback",
+        reset=alone and store.x.resets,
+        marks=alone and getattr(store.x, "marks", False),
+        resize=alone and getattr(store.x, "resizes", False),
+        owns=store.x.owns and not whole,
+        usable_size=store.x.owns and not stack.sized and not whole,
+        capacity=alone and not whole,
+        in_use=alone and not whole,
+        release_unused=alone and (main.lazy or (store.x.sized and main.os_memory)) and not (
+            main.guard and main.guard.x.every),
+        stats=stack.find("statistics") is not None,
+        walk=alone and getattr(store.x, "detects_double_free", False),
+    )
+
+
+def _picture(stack: Stack) -> list[str]:
+    """The stack drawn, top layer first, as comment lines."""
+    rows: list[tuple[str, str]] = []
+
+    def describe(layer: Layer) -> tuple[str, str]:
+        shown = [f"{k} = {_shown(layer.p.__dict__[k])}" for k in layer.given if not isinstance(layer.p.__dict__[k], list)]
+        return layer.name, ", ".join(shown) or layer.desc.brief
+
+    for layer in reversed(stack.upper):
+        rows.append(describe(layer))
+    if stack.combinator:
+        rows.append((stack.combinator.name, stack.combinator.desc.brief))
+        for branch in stack.branches:
+            for layer in reversed(branch.layers):
+                name, text = describe(layer)
+                rows.append((f"  {branch.name}: {name}", text))
+    else:
+        rows += [describe(layer) for layer in reversed(stack.main.layers)]
+    left = max(len(a) for a, _ in rows)
+    right = min(max(len(b) for _, b in rows), 96 - left)
+    rule = f"+-{'-' * left}-+-{'-' * right}-+"
+    lines = [rule]
+    for name, text in rows:
+        words, line = text.split(" "), ""
+        first = True
+        for word in [*words, None]:
+            if word is None or (line and len(line) + 1 + len(word) > right):
+                lines.append(f"| {name if first else '':<{left}} | {line:<{right}} |")
+                first, line = False, word or ""
+            else:
+                line = f"{line} {word}" if line else word
+    return [*lines, rule]
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        if value > 0xFFFF and len(set(value.to_bytes(8, "big"))) == 1:
+            return f"0x{value & 0xFF:02X}"
+        for unit, size in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
+            if value >= size and value % size == 0:
+                return f"{value // size} {unit}"
+        return str(value) if value < 1 << 40 else f"{value:#x}"
+    if isinstance(value, tuple):
+        return "{" + ", ".join(map(str, value)) + "}"
+    return str(value)
+
+
+def _promises(stack: Stack, can: SimpleNamespace) -> list[str]:
+    store, main = stack.main.store, stack.main
+    out = []
+    if stack.access is None:
+        out.append("Threads: one at a time; the caller sees to it.")
+    else:
+        out.append({"single": "Threads: the one that called init, which debug builds assert.",
+                    "mutex": "Threads: any; every operation holds the instance's lock.",
+                    "owner": "Threads: the one that called init owns the allocator; free may be called by any."}.get(
+                        stack.access.name, f"Threads: {stack.access.desc.brief}."))
+    if can.free and not stack.main.store.desc.whole:
+        if stack.options.checks == "full":
+            found = ["a pointer that starts no object"]
+            if getattr(store.x, "detects_double_free", False):
+                found.append("a double free")
+            if main.find("canary"):
+                found.append("a write beside an object")
+            poison = main.find("poison")
+            if poison and poison.x.verify:
+                found.append("a write after free")
+            if main.find("quarantine"):
+                found.append("a write to a block in quarantine")
+            if store.x.link in ("masked", "mac"):
+                found.append("a forged link")
+            told = "ends the program with a message" if stack.options.on_corruption == "abort" else "calls the handler"
+            out.append(f"Damage that is found {told}: " + ", ".join(found) + ".")
+        else:
+            out.append("The pointer given to free is not checked.")
+    return out
+
+
+def _common(composer: Composer, form: Form, generic: bool, spec: str, command: str) -> SimpleNamespace:
+    """What both forms answer alike, bound to `form` for functions that act on the whole handle."""
+    stack = composer.stack
+    S = SimpleNamespace()
+    S.flat, S.generic = not generic, generic
+    S.name, S.upper, S.brief = stack.name, stack.name.upper(), stack.brief or f"the allocator {stack.name}"
+    S.version, S.spec, S.command, S.abi = __version__, spec, command, ABI
+    S.p = composer.prefix(generic)
+    S.t = f"{S.p}_t"
+    S.static_instance = composer.static_instance
+    S.static = "static " if generic else ""
+    S.sized = stack.sized
+    S.checks = stack.options.checks == "full"
+    S.hosted = stack.options.target != "freestanding"
+    S.can = _capabilities(stack)
+    S.noreturn = "" if S.can.handler else "LAMINA_NORETURN "
+    S.bail = "goto leave;" if S.can.handler else ""
+    main = stack.main
+    S.store_id, S.store_name = main.store.id, main.store.name
+    S.align = main.align
+    S.payload = composer.view.payload
+    S.min_align = f"{S.upper}_{main.store.consts['min_align'].name}" if "min_align" in main.store.consts else ""
+    S.picture = _picture(stack)
+    S.promises = _promises(stack, S.can)
+    S.branches = [_branch_view(composer, b, form, generic) for b in stack.branches]
+    S.access = stack.access
+    settles = stack.access is not None and composer.defines(stack.access, "settle")
+    leaves = stack.access is not None and composer.defines(stack.access, "leave")
+    S.const = not (settles or leaves)
+    S.settle = composer.access_text("settle", form)
+    S.enter, S.leave = composer.access_text("enter", form), composer.access_text("leave", form)
+    S.admit = composer.admit(form)
+    S.ok, S.fail = composer.upper("alloc_ok", form), composer.upper("alloc_fail", form)
+    S.retire = composer.upper("retire", form)
+    S.slot_of_ptr = composer.slot_of("ptr", main)
+    S.const_slot_of_ptr = S.slot_of_ptr.replace("(unsigned char *)", "(const unsigned char *)", 1)
+    S.payload_of_slot = composer.payload_of("slot", main)
+    S.secondary = len(stack.branches) > 1
+    S.report_event = f"{S.p}_report(self, &event);" if S.can.handler else "lamina_corruption_abort(&event);"
+    S.unknown_event = (f'{{ .stack = "{S.name}", .layer = "{main.store.name}", .what = "damaged", .address = slot, '
+                       ".offset = 0, .expected = 0, .found = 0 }")
+    S.missized = S.checks and S.can.free_sized and not main.store.desc.whole and not generic
+    S.before_reset = composer.join(stack.main.blocks, "before_reset", main, form)
+    S.reset = "\n".join(t for t in (
+        composer.join([main.store, *main.blocks], "reset", main, form),
+        composer.join(stack.upper, "reset", main, form)) if t)
+    S.reclaim = composer.join(main.blocks, "reclaim", main, form)
+    S.rewound = composer.upper("rewound", form)
+    S.owns = " || ".join(composer.macro(b.store, "owns", b, form) for b in stack.branches if b.store.x.owns)
+    if len(stack.branches) > 1 and S.can.owns:
+        S.can.owns = S.can.usable_size = stack.branches[0].store.x.sized == stack.branches[1].store.x.sized and all(
+            composer.slot_of("ptr", b) == S.slot_of_ptr for b in stack.branches)
+    S.capacity = composer.macro(main.store, "capacity", main, form)
+    S.in_use = composer.macro(main.store, "in_use", main, form)
+    if composer.macro(main.store, "counts_held", main, form):
+        held = [composer.macro(b, "held_terms", main, form) for b in main.blocks]
+        S.in_use += "".join(f"\nused -= {h};" for h in held if h)
+    S.in_use_cost = "O(1)." if S.sized or main.store.x.order == "random" else "O(slots): a diagnostic."
+    S.release_unused = composer.macro(main.store, "release_unused", main, form)
+    S.stats = composer.upper("stats", form)
+    S.walk = composer.macro(main.store, "walk", main, form)
+    checks = [(layer, composer.macro(layer, "check", composer.branch_of(layer), form)) for layer in stack.layers]
+    checks = [(layer, text) for layer, text in checks if text]
+    S.check_text = "\n".join(f"/* {layer.name} */\n{text}" if len(stack.branches) == 1 else
+                             f"{{ /* {layer.id} */\n{text}\n}}" for layer, text in checks)
+    S.api_source = composer.pieces("api_source", form)
+    S.api_declarations = composer.pieces("api_declarations", form)
+    S.api_inline = composer.pieces("api", form)
+    S.types = composer.pieces("types", form)
+    statistics = stack.find("statistics")
+    S.stats_any_thread = statistics is not None and statistics.x.mode != "plain"
+    S.stats_enter, S.stats_leave = ("", "") if S.stats_any_thread and "used" not in S.stats else (S.enter, S.leave)
+    _life(composer, S, form)
+    _sentences(stack, S)
+    return S
+
+
+def _branch_view(composer: Composer, branch: Branch, form: Form, generic: bool) -> BranchView:
+    view = BranchView(composer, branch, form)
+    inspect_form = Form.HANDLE if generic else Form.FLAT
+    view.inspect_any_text = composer.join(branch.blocks, "inspect_any", branch, inspect_form)
+    view.inspect_freed_text = composer.join(branch.blocks, "inspect_freed", branch, inspect_form)
+    view.fn_inspect = {n: composer.branch_fn(branch, f"inspect_{n}", generic) for n in ("any", "freed")}
+    return view
+
+
+def _life(composer: Composer, S: SimpleNamespace, form: Form) -> None:
+    """init with its undo labels, and destroy."""
+    stack = composer.stack
+    order: list[tuple[Branch, Layer]] = [(b, layer) for b in stack.branches for layer in b.layers]
+    order += [(stack.main, layer) for layer in stack.upper]
+    finis: list[tuple[str, str]] = []
+    texts: list[str] = []
+    for branch, layer in order:
+        fini = composer.macro(layer, "fini", branch, form)
+        undo = f"undo_{finis[-1][0]}" if finis else "refused"
+        text = composer.macro(layer, "init", branch, form, undo=undo, undo_own=f"undo_{layer.id}")
+        if len(stack.branches) > 1 and branch.store is not branch.source and layer is branch.source:
+            text = "{\n" + text
+        if fini:
+            finis.append((layer.id, fini))
+        if text:
+            if S.hosted:
+                text = re.sub(r"status = (LAMINA_ERR_(?!OS)\w+);", r"status = \1;\nlamina_set_last_os_error(LAMINA_OS_ERROR_INVALID);", text)
+            texts.append(text if text.startswith(("/*", "{\n")) or "*/" in text.split("\n")[0] else f"/* {layer.name} */\n{text}")
+        if len(stack.branches) > 1 and branch.store is not branch.source and layer is branch.layers[-1]:
+            texts.append("}")
+    joined = "\n".join(texts)
+    S.pre_init = ""
+    if S.generic:
+        S.pre_init = f"{S.p}_link(self);"
+    S.init_texts = texts
+    S.init_fails = "goto " in joined
+    S.undo = []
+    for i, (name, fini) in reversed(list(enumerate(finis))):
+        # A label is needed where a later layer of init jumps to it, or an undo above falls through it.
+        if f"goto undo_{name};" in joined or S.undo:
+            S.undo.append((f"undo_{name}", fini))
+    S.undo = [(label if f"goto {label};" in joined else "", fini) for label, fini in S.undo]
+    S.undo_plain = S.undo
+    S.refused_label = "goto refused;" in joined
+    S.fini_texts = [fini for _, fini in reversed(finis)]
+    closing = composer.join(stack.upper[::-1], "closing", stack.main, form)
+    for branch in stack.branches:
+        own = composer.join(branch.blocks[::-1], "closing", branch, form)
+        closing = "\n".join(t for t in (closing, own) if t)
+    S.closing = closing
+    S.no_fini = not closing and not any(t for t in S.fini_texts)
+    if S.static_instance and S.flat:
+        S.no_fini = False
+    S.resize_refill = ""
+    store = stack.main.store
+    if S.can.resize and S.hosted and getattr(store.x, "lazy", False):
+        bound = composer.bind(store, stack.main, form)
+        S.resize_refill = f"{bound.fn('refill')}({bound.me}, extra, 1U)"
+    S.resized = S.rewound if S.sized else ""
+
+
+def _sentences(stack: Stack, S: SimpleNamespace) -> None:
+    """Half sentences of the header's comments that depend on the stack."""
+    main = stack.main
+    poison, zeroize = main.find("poison"), main.find("zeroize")
+    if poison and poison.x.on_alloc:
+        S.contents = f"the pattern {_shown(poison.p.on_alloc)}"
+    elif zeroize and zeroize.x.on_free:
+        S.contents = "zero but for a link, or whatever the memory held at first"
+    else:
+        S.contents = "undefined"
+    source = main.source.name
+    S.when_null = "all are in use" + (" or the system has no memory for more" if main.lazy or S.secondary else "")
+    if S.secondary and any(b.store.desc.whole for b in stack.branches):
+        S.when_null = "the system's heap has no memory left"
+    if stack.find("fault"):
+        S.when_null += ", or the fault layer refuses"
+    S.thread_note = {"mutex": "Any thread.", "owner": "The owner's thread only."}.get(
+        stack.access.name if stack.access else "", "One thread at a time.")
+    S.free_thread_note = {"mutex": "Any thread.", "owner": "Any thread; from another than the owner's it is posted, "
+        "lock-free, and done by the owner."}.get(stack.access.name if stack.access else "", "One thread at a time.")
+    S.free_note = "A pointer that is no object is reported." if S.checks else "The pointer is not checked."
+    cost = "O(1)"
+    if poison and (poison.x.on_free or poison.x.on_alloc) or zeroize and zeroize.x.on_free:
+        cost = "Cost: the object's bytes once"
+    S.alloc_cost = "O(1), but for a commit now and then." if main.lazy else "O(1)."
+    S.free_cost = cost + "."
+    S.handle_note = "" if source != "static" or not getattr(main.source.x, "inline", False) else \
+        " that may hold the buffer in it"
+    S.init_what = ""
+    numa = main.find("numa")
+    if source == "mmap":
+        S.init_what = "reserves its memory" if main.lazy else "maps its memory"
+        if numa:
+            S.init_what += " and sets its memory policy"
+    S.init_errors = {
+        "mmap": "LAMINA_ERR_OS when the system refuses (lamina_last_os_error() tells why).",
+        "static": "LAMINA_ERR_BUSY while another instance has the buffer." if not getattr(main.source.x, "inline", False)
+                  else "It always succeeds.",
+        "caller": "LAMINA_ERR_ARGUMENT for NULL, LAMINA_ERR_MISALIGNED and LAMINA_ERR_TOO_SMALL for a buffer that "
+                  "doesn't do.",
+    }.get(source, "It always succeeds.")
+    S.init_cost = "Cost: system calls." if main.os_memory else "O(1)."
+    S.destroy_what = ""
+    if zeroize and zeroize.x.on_destroy:
+        S.destroy_what = ", erased"
+    S.reset_what = {"free_all": "; the memory goes back to the system", "limit": "; memory above a limit goes back to "
+                    "the system"}.get(getattr(main.store.x, "reset", ""), "; the memory is kept for new ones")
+
+
+def flat(composer: Composer, spec: str, command: str) -> tuple[SimpleNamespace, BranchView]:
+    """The view of the flat form."""
+    stack = composer.stack
+    S = _common(composer, Form.FLAT, False, spec, command)
+    M = S.branches[0]
+    layers = sorted(stack.layers, key=lambda layer: layer.role is not Role.STORE)
+    S.fields = composer.pieces("fields", Form.FLAT, layers)
+    S.no_state = not S.fields and not S.can.handler
+    S.declarations = composer.pieces("declarations", Form.FLAT)
+    S.private_declarations = composer.pieces("private_declarations", Form.FLAT)
+    S.functions = composer.pieces("functions", Form.FLAT)
+    S.private_functions = composer.pieces("private_functions", Form.FLAT)
+    S.helpers = composer.pieces("helpers", Form.FLAT)
+    S.statics = composer.pieces("statics", Form.FLAT)
+    access = stack.access
+    S.diverts = composer.macro(access, "diverts", stack.main, Form.FLAT) if access else ""
+    S.divert = composer.macro(access, "divert", stack.main, Form.FLAT) if access else ""
+    S.whole_alloc = composer.macro(stack.main.store, "alloc_whole", stack.main, Form.FLAT)
+    S.whole_free = composer.macro(stack.main.store, "free_whole", stack.main, Form.FLAT)
+    S.alloc_leaves = "goto leave" in "".join((M.take, M.alloc_ok, S.bail if M.verify else ""))
+    S.free_leaves = "goto leave" in "".join((M.vet, M.free, S.bail if M.intact else ""))
+    S.secondary_alloc = S.secondary_free = ""
+    if S.secondary:
+        _secondary(composer, S)
+    S.footprint = stack.main.footprint if stack.combinator is None else ""
+    S.asserts = []
+    return S, M
+
+
+def _secondary(composer: Composer, S: SimpleNamespace) -> None:
+    branch = composer.stack.branches[1]
+    B = S.branches[1]
+    if B.whole:
+        S.secondary_alloc = ("(void)self;\nreturn " + composer.macro(branch.store, "alloc_whole", branch, B.form) + ";")
+        S.secondary_free = composer.macro(branch.store, "free_whole", branch, B.form) + ";"
+        return
+    template = composer.env.get_template("artefacts/secondary.j2").module
+    S.secondary_alloc = _tidy(template.alloc(S, B, composer.payload_of("slot", branch)))
+    S.secondary_free = _tidy(template.free(S, B, composer.slot_of("ptr", branch)))

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The line that tells of a corruption: see lamina/report.h. Formatted by hand, because the heap and the locks that
+ * stdio relies on may be what is damaged, and because the freestanding platform has no stdio.
+ */
+#include "lamina/report.h"
+
+/* A line under construction. Invariant: used <= room, and two bytes beyond `room` are kept for the line's end. */
+typedef struct line {
+    char *bytes;
+    size_t used;
+    size_t room;
+} line;
+
+static void line_text(line *out, const char *text)
+{
+    const char *const shown = (text != NULL) ? text : "?";
+    for (size_t i = 0; (shown[i] != '\0') && (out->used < out->room); i++) {
+        out->bytes[out->used++] = shown[i];
+    }
+}
+
+static void line_number(line *out, uint64_t value, unsigned base)
+{
+    char digits[24]; /* 20 decimal digits are the most */
+    size_t at = sizeof digits - 1U;
+    uint64_t rest = value;
+    digits[at] = '\0';
+    do {
+        digits[--at] = "0123456789abcdef"[rest % base];
+        rest /= base;
+    } while (rest != 0U);
+    line_text(out, &digits[at]);
+}
+
+static void line_hex(line *out, uint64_t value)
+{
+    line_text(out, "0x");
+    line_number(out, value, 16U);
+}
+
+size_t lamina_corruption_line(char *bytes, size_t capacity, const lamina_corruption *event)
+{
+    size_t length = 0;
+    if (capacity >= 2U) {
+        line out = {bytes, 0U, capacity - 2U};
+        line_text(&out, "lamina: ");
+        line_text(&out, event->stack);
+        line_text(&out, ": ");
+        line_text(&out, event->layer);
+        line_text(&out, ": ");
+        line_text(&out, event->what);
+        line_text(&out, " at ");
+        line_hex(&out, (uint64_t)(uintptr_t)event->address);
+        if (event->expected != event->found) {
+            line_text(&out, " (offset ");
+            line_number(&out, event->offset, 10U);
+            line_text(&out, ": expected ");
+            line_hex(&out, event->expected);
+            line_text(&out, ", found ");
+            line_hex(&out, event->found);
+            line_text(&out, ")");
+        }
+        bytes[out.used] = '\n';
+        bytes[out.used + 1U] = '\0';
+        length = out.used + 1U;
+    } else if (capacity == 1U) {
+        bytes[0] = '\0';
+    }
+    return length;
+}
+
+size_t lamina_assertion_line(char *bytes, size_t capacity, const char *file, unsigned number, const char *message)
+{
+    line out = {bytes, 0U, capacity - 2U};
+    line_text(&out, file);
+    line_text(&out, ":");
+    line_number(&out, number, 10U);
+    line_text(&out, ": assertion failed: ");
+    line_text(&out, message);
+    bytes[out.used] = '\n';
+    bytes[out.used + 1U] = '\0';
+    return out.used + 1U;
+}

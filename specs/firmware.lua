@@ -1,0 +1,10 @@
+-- A device without an operating system: 256 messages of 32 bytes, no libc.
+local lamina = require "lamina"
+
+return lamina.stack "firmware" {
+  brief = "256 messages of 32 bytes for a device without an operating system",
+  target = "freestanding",
+
+  lamina.static { align = 32 },
+  lamina.slab { slot = 32, count = 256 },
+}

@@ -1,0 +1,2 @@
+-- Shared by the specs of this project.
+return { words = 4096 }
