@@ -145,7 +145,9 @@ class Bound:
     # ---- neighbours
 
     def bound(self, layer: Layer) -> "Bound":
-        return self._c.bind(layer, self._branch, self.form)
+        # A layer of the twin has its own configuration only; its neighbours' numbers are the spec's.
+        form = Form.HANDLE if self.form is Form.LAYER and layer is not self.layer else self.form
+        return self._c.bind(layer, self._branch, form)
 
     @property
     def source(self) -> "Bound":

@@ -11,6 +11,7 @@ from __future__ import annotations
 from .descriptor import Role
 from .diagnostics import Diagnostics
 from .model import Branch, Layer, Stack
+from .validate import RESERVED
 
 
 def resolve(stack: Stack) -> bool:
@@ -49,6 +50,8 @@ def _name_layers(stack: Stack) -> None:
             layer.id = layer.prefix + layer.name
     for layer in stack.layers:
         layer.id = layer.id or layer.name
+        if layer.id in RESERVED:
+            layer.id = f"{layer.id}_{layer.role.value}"
 
 
 def _resolve_branch(branch: Branch) -> None:

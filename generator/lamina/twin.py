@@ -10,7 +10,7 @@ from .bind import Form
 from .compose import BranchView, Composer, _tidy
 from .descriptor import Role
 from .model import Branch, Layer
-from .views import _common
+from .views import common
 
 #: name, result, arguments, their names, the direction in which a layer passes it on, what it asks.
 OPS = (
@@ -37,7 +37,7 @@ def generic(composer: Composer, spec: str, command: str) -> tuple[SimpleNamespac
     """The view of the twin. Rendering the layers' fragments finds what each must be configured with."""
     stack = composer.stack
     composer.config_used = {}
-    S = _common(composer, Form.HANDLE, True, spec, command)
+    S = common(composer, Form.HANDLE, True, spec, command)
     S.names = _names
     S.ok = S.fail = S.retire = ""
     S.no_state = False

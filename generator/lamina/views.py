@@ -34,6 +34,19 @@ def headers_for(text: str) -> list[str]:
     return [name for name, pattern in HEADERS if re.search(pattern, text)]
 
 
+def negated(condition: str) -> str:
+    """A condition as the operand of `!`: in parentheses unless it is one call or already has them."""
+    text = str(condition).strip()
+    call = re.match(r"^\w*\(", text)
+    if call:
+        depth = 0
+        for at, char in enumerate(text):
+            depth += {"(": 1, ")": -1}.get(char, 0)
+            if depth == 0 and char == ")":
+                return text if at == len(text) - 1 else f"({text})"
+    return f"({text})"
+
+
 def _capabilities(stack: Stack) -> SimpleNamespace:
     main, store = stack.main, stack.main.store
     alone = stack.combinator is None
@@ -137,11 +150,12 @@ def _promises(stack: Stack, can: SimpleNamespace) -> list[str]:
     return out
 
 
-def _common(composer: Composer, form: Form, generic: bool, spec: str, command: str) -> SimpleNamespace:
+def common(composer: Composer, form: Form, generic: bool, spec: str, command: str) -> SimpleNamespace:
     """What both forms answer alike, bound to `form` for functions that act on the whole handle."""
     stack = composer.stack
     S = SimpleNamespace()
     S.flat, S.generic = not generic, generic
+    S.negated = negated
     S.name, S.upper, S.brief = stack.name, stack.name.upper(), stack.brief or f"the allocator {stack.name}"
     S.version, S.spec, S.command, S.abi = __version__, spec, command, ABI
     S.p = composer.prefix(generic)
@@ -168,6 +182,7 @@ def _common(composer: Composer, form: Form, generic: bool, spec: str, command: s
     S.const = not (settles or leaves)
     S.settle = composer.access_text("settle", form)
     S.enter, S.leave = composer.access_text("enter", form), composer.access_text("leave", form)
+    S.guarded = bool(S.enter or S.leave or S.settle)
     S.admit = composer.admit(form)
     S.ok, S.fail = composer.upper("alloc_ok", form), composer.upper("alloc_fail", form)
     S.retire = composer.upper("retire", form)
@@ -264,9 +279,7 @@ def _life(composer: Composer, S: SimpleNamespace, form: Form) -> None:
         own = composer.join(branch.blocks[::-1], "closing", branch, form)
         closing = "\n".join(t for t in (closing, own) if t)
     S.closing = closing
-    S.no_fini = not closing and not any(t for t in S.fini_texts)
-    if S.static_instance and S.flat:
-        S.no_fini = False
+    S.destroy_uses_self = "self" in closing + "".join(S.fini_texts)
     S.resize_refill = ""
     store = stack.main.store
     if S.can.resize and S.hosted and getattr(store.x, "lazy", False):
@@ -327,7 +340,7 @@ def _sentences(stack: Stack, S: SimpleNamespace) -> None:
 def flat(composer: Composer, spec: str, command: str) -> tuple[SimpleNamespace, BranchView]:
     """The view of the flat form."""
     stack = composer.stack
-    S = _common(composer, Form.FLAT, False, spec, command)
+    S = common(composer, Form.FLAT, False, spec, command)
     M = S.branches[0]
     layers = sorted(stack.layers, key=lambda layer: layer.role is not Role.STORE)
     S.fields = composer.pieces("fields", Form.FLAT, layers)

@@ -202,7 +202,7 @@ def test_random_trees_survive():
         if kind <= 2:
             return scalar()
         if kind == 3:
-            return [value(depth - 1) for _ in range(chance.randrange(4)) if True]
+            return [value(depth - 1) for _ in range(chance.randrange(4))]
         if kind == 4:
             return {name(): value(depth - 1) for _ in range(chance.randrange(1, 4))}
         return [layer(depth - 1) for _ in range(chance.randrange(1, 3))]

@@ -36,7 +36,7 @@ def good(text: str, include=()) -> Document:
     return doc
 
 
-def bad(text: str, include=(), within=8.0) -> Diagnostics:
+def bad(text: str, include=(), within=20.0) -> Diagnostics:
     started = time.monotonic()
     doc, diags = load(text, include)
     assert time.monotonic() - started < within
@@ -709,7 +709,7 @@ def test_recursion_ends_and_names_its_line(short, text, line):
     ("local t, s = {}, ('a'):rep(8000000)\nfor i = 1, 3000 do t[i] = s .. '' end\ntable.sort(t)", None),
 ])
 def test_what_stays_inside_one_library_call_ends_too(short, text, line):
-    diags = bad(HEAD + text, within=12)
+    diags = bad(HEAD + text)
     item = only(diags)
     assert item.code in ("LAM006", "LAM007"), diags.render()
     assert item.span.file == "spec.lua" and (item.span.line == line if line else item.span.line > 1), diags.render()
@@ -845,10 +845,13 @@ def test_files_that_cannot_be_read():
 def test_it_is_quick():
     text = HEAD + 'return lamina.stack "s" { lamina.x {} }'
     good(text)
-    started = time.monotonic()
+    times = []
     for _ in range(5):
+        started = time.monotonic()
         good(text)
-    assert (time.monotonic() - started) / 5 < 0.1
+        times.append(time.monotonic() - started)
+    # The best of several, since the machine may be busy.
+    assert min(times) < 0.05
 
 
 def test_nothing_heavy_is_imported_before_it_is_needed():

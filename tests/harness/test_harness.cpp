@@ -109,7 +109,7 @@ const Case cases[] = {
     CASE(TOY_CRASHES_RARELY, slab, "random_traces", "died"),
     CASE(TOY_USABLE_TOO_LARGE, slab, "usable_size", "canary overwritten"),
     CASE(TOY_RELEASE_LOSES_OBJECTS, slab, "release", "to be had"),
-    CASE(TOY_RELEASE_TAKES_LIVE, slab, "random_traces", ""),
+    CASE(TOY_RELEASE_TAKES_LIVE, slab, "release", ""),
     CASE(TOY_QUARANTINE_LEAKS, quarantine, "reuse", "to be had"),
 
     CASE(TOY_BUMP_ONE_TOO_MANY, bump, "exhaustion", "were handed out"),
@@ -282,7 +282,7 @@ TEST_CASE("a failing trace shrinks to the steps that matter, and replays") {
     // The crash needs slots 0 to 3 handed out, 1 freed, and 3 freed: six steps, none of them fewer.
     const Broken broken(TOY_CRASHES_RARELY);
     const lamina_subject &slab = toy_slab_flat_subject;
-    const auto run = [&slab](const Trace &trace) { return run_trace(slab, trace); };
+    const auto run = [](const Trace &trace) { return run_trace(toy_slab_flat_subject, trace); };
     Findings findings;
     for (unsigned long long seed = 1; seed < 20 && findings.clean(); ++seed) {
         findings = run_and_shrink("toy", TraceGenerator(slab, seed).generate(200), run);

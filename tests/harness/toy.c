@@ -1,6 +1,7 @@
 /* The toy allocators of toy.h. `broken(self, FAULT)` marks each place where a switch can break something. */
 #include "toy.h"
 
+#include <signal.h>
 #include <string.h>
 
 #include "lamina/block.h"
@@ -445,7 +446,7 @@ static void slab_free_inside(toy_slab *self, void *ptr)
     ptr = slot_at(self, index);
     if (broken(self, TOY_CRASHES_RARELY) && (index % 8U == 3U) && (self->state[index - 2U] == FREE) &&
         (self->state[index - 1U] == LIVE)) {
-        *(volatile int *)NULL = 0;
+        (void)raise(SIGSEGV);
     }
     if ((self->state[index] != LIVE) && !broken(self, TOY_DOUBLE_FREE_UNNOTICED)) {
         report(self, finding(self, "slab", "double free", ptr));

@@ -113,7 +113,7 @@ TEST_CASE("bits are counted", "[core]")
             naive += static_cast<unsigned>((value >> bit) & 1U);
         }
         REQUIRE(lamina_popcount64(value) == naive);
-        REQUIRE(lamina_ctz64(value << (i % 63)) >= static_cast<unsigned>(i % 63));
+        REQUIRE(lamina_ctz64((value | 1U) << (i % 63)) == static_cast<unsigned>(i % 63));
     }
     REQUIRE(lamina_popcount64(0) == 0);
     REQUIRE(lamina_popcount64(UINT64_MAX) == 64);

@@ -49,7 +49,7 @@ int ledger_munmap(void *at, size_t bytes)
                 left[from] = entry_end - from;
             }
         }
-        ledger.swap(left);
+        ledger = left;
     }
     return out;
 }

@@ -33,6 +33,7 @@ def plan(layer: Layer, branch: Branch) -> None:
         return
     x.levels = levels
     x.unit = "bytes" if x.sized else "objects"
+    x.dims = ("watermark_levels",)  # the bound of an array: a literal in every form
     layer.const("watermark_levels", len(levels), "levels: " + ", ".join(map(str, levels)) + f" {x.unit}")
 
 

@@ -277,14 +277,16 @@ bool lamina_os_discard(void *p, size_t bytes)
     return (pages != 0U) && succeeded(PLATFORM(madvise)(p, pages, MADV_DONTNEED));
 }
 
-/* What MADV_POPULATE_WRITE does, for kernels before 5.14: an atomic "or" of nothing writes to each page and disturbs
- * nobody. Volatile, so that the compiler doesn't see through it. */
+/* What MADV_POPULATE_WRITE does, for kernels before 5.14: an atomic "or" of nothing writes to each page and disturbs nobody.
+ * The compiler must not know that it is nothing: clang would make it a load, volatile or not. */
 static void touch_each_page(void *p, size_t bytes)
 {
-    volatile unsigned char *const at = (volatile unsigned char *)p;
+    unsigned char *const at = (unsigned char *)p;
     const size_t page = lamina_os_page_size();
+    unsigned char nothing = 0U;
+    __asm__ volatile("" : "+r"(nothing));
     for (size_t i = 0; i < bytes; i += page) {
-        (void)__atomic_fetch_or(&at[i], (unsigned char)0U, __ATOMIC_RELAXED);
+        (void)__atomic_fetch_or(&at[i], nothing, __ATOMIC_RELAXED);
     }
 }
 

@@ -929,14 +929,15 @@ inline Findings release(const lamina_subject &subject) {
     }
     (void)subject.release_unused(instance.self());
     detail::expect_empty(findings, instance, "after release_unused of a new instance");
-    for (unsigned round = 0; round < 2; ++round) {
+    for (unsigned round = 0; round < 3; ++round) {
         Shadow shadow;
         std::vector<void *> blocks = detail::take(findings, instance, shadow, detail::some(instance));
         const std::size_t had = blocks.size();
         if (instance.can_free()) {
-            std::vector<void *> some(blocks.begin() + static_cast<std::ptrdiff_t>(had / 4), blocks.end());
-            blocks.resize(had / 4);
-            detail::give(findings, instance, shadow, some);
+            const std::size_t kept = std::min(had, round == 0 ? had / 4 : round == 1 ? std::size_t{1} : had);
+            const std::vector<void *> rest(blocks.begin() + static_cast<std::ptrdiff_t>(kept), blocks.end());
+            blocks.resize(kept);
+            detail::give(findings, instance, shadow, rest);
         }
         const State before = instance.state();
         const std::size_t bytes = subject.release_unused(instance.self());

@@ -204,7 +204,7 @@ inline Findings stress_remote(const lamina_subject &subject) {
     }
     Random random(11);
     std::size_t handed_over = 0, dry = 0;
-    const auto patience = std::chrono::seconds(3) * slowdown();
+    const auto patience = std::chrono::seconds(2) * slowdown();
     auto last_progress = std::chrono::steady_clock::now();
     for (std::size_t i = 0; i < rounds; ++i) {
         void *const ptr = instance.alloc(stress_size(subject), subject.align);
@@ -271,7 +271,7 @@ inline Findings stall(const lamina_subject &subject) {
                 done.fetch_add(1);
             });
         }
-        const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(4) * slowdown();
+        const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(2) * slowdown();
         while (done.load() < helpers && std::chrono::steady_clock::now() < deadline) {
             std::this_thread::sleep_for(std::chrono::microseconds(200)); // the owner stalls
         }
