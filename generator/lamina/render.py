@@ -96,3 +96,20 @@ class Renderer:
         self.twin_view = S
         name = f"{self.stack.name}_generic"
         return {f"{name}.h": self._render("generic.h.j2", S=S, M=M), f"{name}.c": self._render("generic.c.j2", S=S, M=M)}
+
+    def artefacts(self, generic: bool, tests: bool) -> dict[str, str]:
+        """Every file of the stack, but for the manifest, which needs the formatted text."""
+        files = self.flat()
+        twin = self.twin()  # rendered in any case: the tests' shape must not depend on an option
+        if generic:
+            files.update(twin)
+        if tests:
+            files.update(self.tests(generic))
+        files[f"{self.stack.name}.md"] = self.page()
+        return files
+
+    def tests(self, generic: bool) -> dict[str, str]:
+        return {}
+
+    def page(self) -> str:
+        return ""

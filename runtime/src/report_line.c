@@ -20,23 +20,32 @@ static void line_text(line *out, const char *text)
     }
 }
 
-static void line_number(line *out, uint64_t value, unsigned base)
+static void line_decimal(line *out, size_t value)
 {
-    char digits[24]; /* 20 decimal digits are the most */
+    char digits[24]; /* 20 are the most */
     size_t at = sizeof digits - 1U;
-    uint64_t rest = value;
+    size_t rest = value;
     digits[at] = '\0';
     do {
-        digits[--at] = "0123456789abcdef"[rest % base];
-        rest /= base;
+        digits[--at] = (char)('0' + (char)(rest % 10U));
+        rest /= 10U;
     } while (rest != 0U);
     line_text(out, &digits[at]);
 }
 
+/* By shifts: a division of 64 bits would be a call into the compiler's library on a 32-bit processor. */
 static void line_hex(line *out, uint64_t value)
 {
+    char digits[20]; /* 16 are the most */
+    size_t at = sizeof digits - 1U;
+    uint64_t rest = value;
+    digits[at] = '\0';
+    do {
+        digits[--at] = "0123456789abcdef"[rest & 0xFU];
+        rest >>= 4U;
+    } while (rest != 0U);
     line_text(out, "0x");
-    line_number(out, value, 16U);
+    line_text(out, &digits[at]);
 }
 
 size_t lamina_corruption_line(char *bytes, size_t capacity, const lamina_corruption *event)
@@ -54,7 +63,7 @@ size_t lamina_corruption_line(char *bytes, size_t capacity, const lamina_corrupt
         line_hex(&out, (uint64_t)(uintptr_t)event->address);
         if (event->expected != event->found) {
             line_text(&out, " (offset ");
-            line_number(&out, event->offset, 10U);
+            line_decimal(&out, event->offset);
             line_text(&out, ": expected ");
             line_hex(&out, event->expected);
             line_text(&out, ", found ");
@@ -75,7 +84,7 @@ size_t lamina_assertion_line(char *bytes, size_t capacity, const char *file, uns
     line out = {bytes, 0U, capacity - 2U};
     line_text(&out, file);
     line_text(&out, ":");
-    line_number(&out, number, 10U);
+    line_decimal(&out, number);
     line_text(&out, ": assertion failed: ");
     line_text(&out, message);
     bytes[out.used] = '\n';

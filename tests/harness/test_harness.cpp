@@ -14,7 +14,8 @@ namespace {
 const lamina_subject *const all_toys[] = {
     &toy_slab_flat_subject,   &toy_slab_generic_subject, &toy_callback_flat_subject,
     &toy_quarantine_flat_subject, &toy_buffer_flat_subject,  &toy_shared_flat_subject,
-    &toy_remote_flat_subject, &toy_bump_flat_subject,    &toy_bump_generic_subject,
+    &toy_remote_flat_subject, &toy_fallback_flat_subject, &toy_bump_flat_subject,
+    &toy_bump_generic_subject,
 };
 
 // Breaks the toys for the length of a scope.
@@ -142,6 +143,10 @@ const Case cases[] = {
 
     CASE(TOY_REMOTE_FREE_LOST, remote, "threads_remote_free", ""),
     CASE(TOY_REMOTE_FREE_LOST, remote, "threads_stalled_owner", "objects after remote frees"),
+    CASE(TOY_REMOTE_FREE_UNCHECKED, remote, "threads_bad_frees", "freed twice"),
+    CASE(TOY_FALLBACK_MISSING, fallback, "random_traces", "was refused"),
+    CASE(TOY_FALLBACK_LEAKS, fallback, "nothing_left_behind", "heap blocks"),
+    CASE(TOY_FALLBACK_LEAKS, fallback, "platform_failures", "heap blocks"),
     CASE(TOY_REMOTE_FREE_WAITS, remote, "threads_stalled_owner", "hang in free"),
 };
 
@@ -203,6 +208,8 @@ TEST_CASE("the checks of single layers pass the correct slab") {
     contract::bytes_after_free(toy_slab_flat_subject, TOY_LINK, TOY_PAYLOAD, TOY_POISON);
     contract::quarantine_delays(toy_quarantine_flat_subject, TOY_QUARANTINE);
     contract::lazy_commit(toy_slab_flat_subject, TOY_STEP);
+    contract::resident_after_init(toy_slab_flat_subject, false);
+    contract::falls_back(toy_fallback_flat_subject, TOY_CAPACITY);
     contract::numa_policy(toy_slab_flat_subject, LAMINA_NUMA_BIND, {0});
 }
 
@@ -252,6 +259,22 @@ TEST_CASE("the checks of single layers find the faults of their layer") {
     }
     SECTION("no guards") {
         LAMINA_REQUIRE_FINDING(checks::guarded_ends(toy_bump_flat_subject, true, true), "doesn't fault");
+    }
+    SECTION("guards that are not there") {
+        LAMINA_REQUIRE_FINDING(checks::guards_between(slab, 8), "doesn't fault");
+    }
+    SECTION("a fall-back that is used too early, or not at all") {
+        LAMINA_REQUIRE_FINDING(checks::falls_back(toy_fallback_flat_subject, TOY_CAPACITY + 1), "doesn't lie");
+        LAMINA_REQUIRE_FINDING(checks::falls_back(toy_fallback_flat_subject, TOY_CAPACITY - 1), "still lies");
+        const Broken broken(TOY_FALLBACK_MISSING);
+        LAMINA_REQUIRE_FINDING(checks::falls_back(toy_fallback_flat_subject, TOY_CAPACITY), "to be had");
+    }
+    SECTION("nobody scrubs on reset, nobody looks on destroy, nobody populates, nobody minds other threads") {
+        LAMINA_REQUIRE_FINDING(checks::bytes_after_reset(slab, TOY_LINK, TOY_PAYLOAD, 0), "after reset");
+        LAMINA_REQUIRE_FINDING(checks::bytes_after_destroy(toy_buffer_flat_subject, 0, TOY_PAYLOAD, 0), "after destroy");
+        LAMINA_REQUIRE_FINDING(checks::damage_seen_by_destroy(slab, TOY_LINK, "poison"), "expected an abort");
+        LAMINA_REQUIRE_FINDING(checks::resident_after_init(slab, true), "are resident");
+        LAMINA_REQUIRE_FINDING(checks::wrong_thread(slab, "single thread"), "expected an abort");
     }
     SECTION("another policy") {
         LAMINA_REQUIRE_FINDING(checks::numa_policy(slab, LAMINA_NUMA_INTERLEAVE, {0}), "the policy is");

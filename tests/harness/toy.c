@@ -464,6 +464,21 @@ static void slab_free_inside(toy_slab *self, void *ptr)
     slab_take_back(self, ptr);
 }
 
+/* By a thread that isn't the owner: the block is its to give back if it can turn the state from live. */
+static bool slab_claim(toy_slab *self, void *ptr)
+{
+    unsigned char live = LIVE;
+    const char *refusal = slab_refusal(self, ptr);
+    if ((refusal == NULL) && !__atomic_compare_exchange_n(&self->state[index_of(self, ptr)], &live, (unsigned char)HELD, false,
+                                                          __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+        refusal = "double free";
+    }
+    if (refusal != NULL) {
+        report(self, finding(self, "owner", refusal, ptr));
+    }
+    return refusal == NULL;
+}
+
 static void slab_free(void *handle, void *ptr)
 {
     toy_slab *const self = handle;
@@ -474,6 +489,9 @@ static void slab_free(void *handle, void *ptr)
     } else if (self->with_owner && (lamina_thread_id() != self->owner)) {
         static size_t lost; /* for TOY_REMOTE_FREE_LOST; counted by whoever, exactness doesn't matter */
         if (broken(self, TOY_REMOTE_FREE_LOST) && (lamina_atomic_fetch_add_size_relaxed(&lost, 1) % 50U == 0U)) {
+            return;
+        }
+        if (!slab_claim(self, ptr) && !broken(self, TOY_REMOTE_FREE_UNCHECKED)) {
             return;
         }
         void *head = lamina_atomic_load_ptr_relaxed(&self->remote);
@@ -694,6 +712,42 @@ const lamina_subject toy_remote_flat_subject = {
     .capacity = TOY_CAPACITY,
     .flags = SLAB_DETECTS | LAMINA_SUBJECT_LIFO | LAMINA_SUBJECT_THREADS_FREE,
     .init = slab_init_owner,
+};
+
+static void *fallback_alloc(void *handle, size_t size, size_t align)
+{
+    toy_slab *const self = handle;
+    void *out = slab_alloc(handle, size, align);
+    if ((out == NULL) && !broken(self, TOY_FALLBACK_MISSING)) {
+        out = lamina_os_heap_alloc(TOY_PAYLOAD, 16);
+    }
+    return out;
+}
+
+static void fallback_free(void *handle, void *ptr)
+{
+    if ((ptr == NULL) || slab_owns(handle, ptr)) {
+        slab_free(handle, ptr);
+    } else if (!broken(handle, TOY_FALLBACK_LEAKS)) {
+        lamina_os_heap_free(ptr);
+    }
+}
+
+const lamina_subject toy_fallback_flat_subject = {
+    .stack = "toy_slab",
+    .form = "flat",
+    .handle_bytes = sizeof(toy_slab),
+    .handle_align = _Alignof(toy_slab),
+    .payload = TOY_PAYLOAD,
+    .align = 16,
+    .flags = SLAB_DETECTS | LAMINA_SUBJECT_LIFO | LAMINA_SUBJECT_UNBOUNDED,
+    .init = slab_init,
+    .destroy = slab_destroy,
+    .alloc = fallback_alloc,
+    .free = fallback_free,
+    .owns = slab_owns,
+    .check = slab_check,
+    .memory = slab_memory,
 };
 
 /* ------------------------------------------------------ bump ----------------------------------------------------- */

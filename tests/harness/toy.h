@@ -65,6 +65,8 @@ typedef enum toy_fault {
     TOY_RELEASE_TAKES_LIVE,
     TOY_QUARANTINE_TOO_SHORT,
     TOY_QUARANTINE_LEAKS,
+    TOY_FALLBACK_MISSING,
+    TOY_FALLBACK_LEAKS,
 
     /* bump */
     TOY_BUMP_ONE_TOO_MANY,
@@ -92,6 +94,7 @@ typedef enum toy_fault {
     TOY_LOCK_FORGOTTEN,
     TOY_REMOTE_FREE_LOST,
     TOY_REMOTE_FREE_WAITS,
+    TOY_REMOTE_FREE_UNCHECKED,
 } toy_fault;
 
 extern toy_fault toy_fault_now;
@@ -114,6 +117,7 @@ extern const lamina_subject toy_quarantine_flat_subject; /* the slab with a quar
 extern const lamina_subject toy_buffer_flat_subject;     /* the slab in a caller's buffer, any count */
 extern const lamina_subject toy_shared_flat_subject;     /* the slab behind a lock */
 extern const lamina_subject toy_remote_flat_subject;     /* the slab with an owner, freed to from any thread */
+extern const lamina_subject toy_fallback_flat_subject;   /* the slab, and the heap when it is full */
 extern const lamina_subject toy_bump_flat_subject;       /* bump in a caller's buffer */
 extern const lamina_subject toy_bump_generic_subject;
 

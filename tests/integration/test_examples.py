@@ -19,7 +19,7 @@ def test_find_package(prefix: Path, tmp_path: Path) -> None:
     # The generated tests were built against the installed harness; they pass, for both stacks of the spec.
     summary = tree.run("ctest", "--test-dir", tmp_path / "build", "--output-on-failure")
     assert "100% tests passed" in summary
-    assert "word_nodes: " in summary and "word_text: " in summary
+    assert "word_nodes:" in summary and "word_text:" in summary
 
 
 def test_fetch_content(tmp_path: Path) -> None:

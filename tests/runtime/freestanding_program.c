@@ -8,8 +8,8 @@
 
 int freestanding_main(size_t n);
 
-/* `n` is 64, which the compiler is not told. Returns the number of the first check that fails; doesn't return when none
- * does, because the last of them is a corruption. */
+/* `n` is 64, which the compiler is not told. Returns the number of the first check that fails; doesn't return when
+ * none does, because the last of them is a corruption. */
 int freestanding_main(size_t n)
 {
     static unsigned char block[64];
@@ -21,7 +21,8 @@ int freestanding_main(size_t n)
         return 1;
     }
     lamina_fill_word(block, 61, UINT64_C(0xDEDEDEDEDEDEDEDE));
-    if (!lamina_holds_word(block, 61, UINT64_C(0xDEDEDEDEDEDEDEDE)) || lamina_holds_word(block, 62, UINT64_C(0xDEDEDEDEDEDEDEDE))) {
+    if (!lamina_holds_word(block, 61, UINT64_C(0xDEDEDEDEDEDEDEDE)) ||
+        lamina_holds_word(block, 62, UINT64_C(0xDEDEDEDEDEDEDEDE))) {
         return 2;
     }
     block[3] ^= 1U;
@@ -36,11 +37,13 @@ int freestanding_main(size_t n)
         return 4;
     }
     lamina_set_last_os_error(LAMINA_OS_ERROR_INVALID);
-    if ((lamina_last_os_error() != LAMINA_OS_ERROR_INVALID) || (lamina_status_text(LAMINA_ERR_ARGUMENT)[0] != 'i') ||
-        (lamina_popcount64(0xFFU) != 8U) || (lamina_ctz(n) != 6U)) {
+    if ((lamina_last_os_error() != LAMINA_OS_ERROR_INVALID) ||
+        (lamina_status_text(LAMINA_ERR_ARGUMENT)[0] != 'i') || (lamina_popcount64(0xFFU) != 8U) ||
+        (lamina_ctz(n) != 6U)) {
         return 5;
     }
     LAMINA_DEBUG_ASSERT(n == 64U, "the caller passes 64");
-    const lamina_corruption event = {"firmware", "poison", "poison overwritten", (const void *)(uintptr_t)0x20, offset, 0xDE, found};
+    const lamina_corruption event = {
+        "firmware", "poison", "poison overwritten", (const void *)(uintptr_t)0x20, offset, 0xDE, found};
     lamina_corruption_abort(&event);
 }

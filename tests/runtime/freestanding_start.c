@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The whole of the "C library" that the freestanding program has: an entry, a way to end and to say something, and the two
- * functions that every compiler expects. */
+/* The whole of the "C library" that the freestanding program has: an entry, a way to end and to say something, and
+ * the two functions that every compiler expects. */
 #include <stddef.h>
 
 int freestanding_main(size_t n);

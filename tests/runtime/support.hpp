@@ -12,6 +12,7 @@
 
 #include "lamina/core.h"
 
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -23,7 +24,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-namespace support {
+namespace support
+{
 
 // How a child process ended, and what it wrote on standard error.
 struct Ending {
@@ -32,10 +34,9 @@ struct Ending {
     std::string told;
 };
 
-// Runs `body` in a child. Signal handlers of sanitizers and of Catch2 are set aside, so that a fault ends the child by
-// its signal as it would end a program.
-template <class Body>
-Ending in_child(Body body)
+// Runs `body` in a child. Signal handlers of sanitizers and of Catch2 are set aside, so that a fault ends the child
+// by its signal as it would end a program.
+template <class Body> Ending in_child(Body body)
 {
     int ends[2];
     REQUIRE(pipe(ends) == 0);
@@ -132,6 +133,10 @@ inline bool mappings_are_ours()
     const char *const preload = std::getenv("LD_PRELOAD");
     return (preload == nullptr) || (std::strstr(preload, "vgpreload") == nullptr);
 }
+
+// What more address space than there is gets refused with. Valgrind, which lays out the address space itself, says
+// EINVAL.
+inline const int too_much = mappings_are_ours() ? ENOMEM : EINVAL;
 
 // Puts a known error in place, to see whether a call touches it.
 constexpr int untouched = 12345;

@@ -7,10 +7,15 @@
 #include <utility>
 #include <vector>
 
-namespace {
+namespace
+{
 
-constexpr uint64_t words[] = {0, UINT64_MAX, UINT64_C(0xDEDEDEDEDEDEDEDE), UINT64_C(0x0123456789ABCDEF),
-                              UINT64_C(0x00000000000000FF), UINT64_C(0xFF00000000000000)};
+constexpr uint64_t words[] = {0,
+                              UINT64_MAX,
+                              UINT64_C(0xDEDEDEDEDEDEDEDE),
+                              UINT64_C(0x0123456789ABCDEF),
+                              UINT64_C(0x00000000000000FF),
+                              UINT64_C(0xFF00000000000000)};
 
 // The meaning, as directly as it can be said.
 unsigned char pattern_byte(uint64_t word, size_t i)
@@ -33,8 +38,8 @@ bool naive_holds(const unsigned char *p, size_t bytes, uint64_t word)
 constexpr size_t fence = 16;
 constexpr unsigned char untouched = 0x5C;
 
-// A block of exactly `bytes` at `offset` from an aligned address, at the end of its heap block so that a sanitizer sees a
-// look beyond it, and with a fence before it.
+// A block of exactly `bytes` at `offset` from an aligned address, at the end of its heap block so that a sanitizer
+// sees a look beyond it, and with a fence before it.
 struct Block {
     std::unique_ptr<unsigned char[]> memory;
     unsigned char *p;
@@ -56,8 +61,8 @@ struct Block {
     }
 };
 
-// What a function does to a block of any size, checked against the naive meaning. Mismatches are counted rather than
-// required one by one, which would be millions of assertions.
+// What a function does to a block of any size, checked against the naive meaning. Mismatches are counted rather
+// than required one by one, which would be millions of assertions.
 size_t wrong_at_run_time(size_t bytes, size_t offset, uint64_t word)
 {
     size_t wrong = 0;
@@ -80,8 +85,7 @@ size_t wrong_at_run_time(size_t bytes, size_t offset, uint64_t word)
 }
 
 // The same with size and word known to the compiler, where other code comes out.
-template <size_t bytes, uint64_t word>
-size_t wrong_at_compile_time(size_t offset)
+template <size_t bytes, uint64_t word> size_t wrong_at_compile_time(size_t offset)
 {
     size_t wrong = 0;
     Block block(bytes, offset);
@@ -100,8 +104,7 @@ size_t wrong_at_compile_time(size_t offset)
     return wrong;
 }
 
-template <uint64_t word, size_t... sizes>
-size_t wrong_for_sizes(size_t offset, std::index_sequence<sizes...>)
+template <uint64_t word, size_t... sizes> size_t wrong_for_sizes(size_t offset, std::index_sequence<sizes...>)
 {
     return (wrong_at_compile_time<sizes, word>(offset) + ... + 0U);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The failing platform: every call that an operation makes is made to fail, one by one, and afterwards everything is as it
-// was before.
+// The failing platform: every call that an operation makes is made to fail, one by one, and afterwards everything
+// is as it was before.
 #include "support.hpp"
 
 #include "lamina/numa.h"
@@ -18,7 +18,8 @@
 #include <thread>
 #include <vector>
 
-namespace {
+namespace
+{
 
 // What is mapped through the runtime: address to size. Exact, where /proc would also show the test's own doings.
 std::map<uintptr_t, size_t> ledger;
@@ -75,7 +76,8 @@ size_t page()
     return static_cast<size_t>(sysconf(_SC_PAGESIZE)); // not through the runtime: that would count
 }
 
-// Makes each call that `body` makes fail in turn. `body` answers whether it succeeded and leaves nothing behind when it did.
+// Makes each call that `body` makes fail in turn. `body` answers whether it succeeded and leaves nothing behind
+// when it did.
 void fail_each_call(int error, const std::function<bool()> &body)
 {
     unsigned k = 0;
@@ -120,8 +122,14 @@ TEST_CASE("each operation fails cleanly at each of its calls", "[faults]")
             return (p != nullptr) && lamina_os_release(p, 3 * page());
         });
     }
-    SECTION("map") { fail_each_call(ENOMEM, [&] { return mapped(0); }); }
-    SECTION("map populated") { fail_each_call(ENOMEM, [&] { return mapped(LAMINA_MAP_POPULATE); }); }
+    SECTION("map")
+    {
+        fail_each_call(ENOMEM, [&] { return mapped(0); });
+    }
+    SECTION("map populated")
+    {
+        fail_each_call(ENOMEM, [&] { return mapped(LAMINA_MAP_POPULATE); });
+    }
     SECTION("map for transparent huge pages, populated")
     {
         if (access("/sys/kernel/mm/transparent_hugepage/enabled", F_OK) == 0) {
@@ -296,7 +304,8 @@ TEST_CASE("releasing an explicit huge page by the size that was asked for", "[fa
     asked.clear();
     unit = LAMINA_HUGE_1G;
     REQUIRE_WORKS(lamina_os_release(at, LAMINA_HUGE_1G + 1));
-    REQUIRE(asked == std::vector<size_t>{LAMINA_HUGE_1G + page(), LAMINA_HUGE_1G + LAMINA_HUGE_2M, 2 * LAMINA_HUGE_1G});
+    REQUIRE(asked ==
+            std::vector<size_t>{LAMINA_HUGE_1G + page(), LAMINA_HUGE_1G + LAMINA_HUGE_2M, 2 * LAMINA_HUGE_1G});
     asked.clear();
     unit = SIZE_MAX; // refused whatever the size
     REQUIRE_REFUSED(lamina_os_release(at, page()), EINVAL);
@@ -410,9 +419,10 @@ TEST_CASE("memory policies: each refusal of the kernel is passed on", "[faults]"
     static unsigned long last_mask;
     binds = 0;
     std::memset(allowed, 0, sizeof allowed);
-    allowed[0] = 5;                                                  // nodes 0 and 2 …
+    allowed[0] = 5;                                                           // nodes 0 and 2 …
     allowed[4095 / (8 * sizeof(long))] |= 1UL << (4095 % (8 * sizeof(long))); // … and the last one there can be
-    lamina_os_calls.get_mempolicy = [](int *, unsigned long *nodes, unsigned long bits, void *, unsigned long) -> long {
+    lamina_os_calls.get_mempolicy = [](int *, unsigned long *nodes, unsigned long bits, void *,
+                                       unsigned long) -> long {
         std::memcpy(nodes, allowed, (bits - 1) / 8);
         return 0;
     };
@@ -455,7 +465,8 @@ TEST_CASE("memory policies: each refusal of the kernel is passed on", "[faults]"
 
     // What older and newer kernels answer.
     static int mode_answer;
-    lamina_os_calls.get_mempolicy = [](int *mode, unsigned long *nodes, unsigned long, void *, unsigned long) -> long {
+    lamina_os_calls.get_mempolicy = [](int *mode, unsigned long *nodes, unsigned long, void *,
+                                       unsigned long) -> long {
         *mode = mode_answer;
         nodes[0] = 0;
         return 0;

@@ -7,7 +7,8 @@
 #include <cerrno>
 #include <vector>
 
-namespace {
+namespace
+{
 
 // A reserved or mapped range that goes when the test does.
 struct Range {
@@ -140,9 +141,9 @@ TEST_CASE("every policy can be set and read back", "[numa]")
         return;
     }
     const uint16_t node = some_node();
-    for (const lamina_numa_policy policy : {LAMINA_NUMA_BIND, LAMINA_NUMA_PREFERRED, LAMINA_NUMA_PREFERRED_MANY,
-                                            LAMINA_NUMA_INTERLEAVE, LAMINA_NUMA_WEIGHTED_INTERLEAVE,
-                                            LAMINA_NUMA_LOCAL}) {
+    for (const lamina_numa_policy policy :
+         {LAMINA_NUMA_BIND, LAMINA_NUMA_PREFERRED, LAMINA_NUMA_PREFERRED_MANY, LAMINA_NUMA_INTERLEAVE,
+          LAMINA_NUMA_WEIGHTED_INTERLEAVE, LAMINA_NUMA_LOCAL}) {
         INFO("policy " << policy);
         Range range(2);
         const size_t count = (policy == LAMINA_NUMA_LOCAL) ? 0 : 1;

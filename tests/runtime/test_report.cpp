@@ -3,10 +3,12 @@
 
 #include "lamina/report.h"
 
-namespace {
+namespace
+{
 
-const lamina_corruption overwritten = {"numa_slab", "poison", "poison overwritten",
-                                       reinterpret_cast<const void *>(static_cast<uintptr_t>(0x7F00)), 17, 0xDE, 0x41};
+const lamina_corruption overwritten = {
+    "numa_slab", "poison", "poison overwritten", reinterpret_cast<const void *>(static_cast<uintptr_t>(0x7F00)), 17,
+    0xDE,        0x41};
 
 } // namespace
 
@@ -30,7 +32,7 @@ TEST_CASE("without two values there is nothing in parentheses", "[report]")
 TEST_CASE("the largest numbers and missing strings", "[report]")
 {
     char line[LAMINA_CORRUPTION_LINE_BYTES];
-    const lamina_corruption event = {nullptr, nullptr, nullptr, reinterpret_cast<const void *>(UINTPTR_MAX),
+    const lamina_corruption event = {nullptr,  nullptr,    nullptr, reinterpret_cast<const void *>(UINTPTR_MAX),
                                      SIZE_MAX, UINT64_MAX, 0};
     (void)lamina_corruption_line(line, sizeof line, &event);
     std::ostringstream expected;
@@ -78,7 +80,8 @@ TEST_CASE("corruption is reported with a closed standard error too", "[report][d
 
 TEST_CASE("a failed assertion names its place", "[report][death]")
 {
-    const support::Ending end = support::in_child([] { lamina_assertion_abort("slab.c", 42, "the list is sorted"); });
+    const support::Ending end =
+        support::in_child([] { lamina_assertion_abort("slab.c", 42, "the list is sorted"); });
     REQUIRE(end.signal == SIGABRT);
     REQUIRE(end.told.find("slab.c:42: assertion failed: the list is sorted\n") != std::string::npos);
 }

@@ -6,15 +6,16 @@
 
 #include <vector>
 
-namespace {
+namespace
+{
 
 uint64_t rotl(uint64_t v, unsigned n)
 {
     return (v << n) | (v >> (64 - n));
 }
 
-// SipHash-2-4 of a message of any length, written from the paper's description and checked against the published vectors
-// below before it is used to check the specialized one.
+// SipHash-2-4 of a message of any length, written from the paper's description and checked against the published
+// vectors below before it is used to check the specialized one.
 uint64_t reference(const unsigned char key[16], const std::vector<unsigned char> &message)
 {
     const auto word = [](const unsigned char *p) {

@@ -11,10 +11,10 @@
 #include <thread>
 #include <vector>
 
-namespace {
+namespace
+{
 
-template <class Body>
-void on_threads(unsigned count, Body body)
+template <class Body> void on_threads(unsigned count, Body body)
 {
     std::vector<std::thread> threads;
     for (unsigned i = 0; i < count; i++) {

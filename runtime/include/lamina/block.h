@@ -87,16 +87,18 @@ LAMINA_INLINE void lamina_fill_tail_(unsigned char *at, size_t bytes, uint64_t w
     }
 }
 
-/* Fills `bytes` bytes at `p` with the repeating word. bytes may be 0. From 16 bytes on, what is no multiple of 16 ends in
- * one more vector that overlaps the one before it, as in lamina_holds_word() below. One constant byte repeated becomes
- * memset where that is no worse: for a constant size both compilers then choose the widest stores the machine has. */
+/* Fills `bytes` bytes at `p` with the repeating word. bytes may be 0. From 16 bytes on, what is no multiple of 16
+ * ends in one more vector that overlaps the one before it, as in lamina_holds_word() below. One constant byte
+ * repeated becomes memset where that is no worse: for a constant size both compilers then choose the widest stores
+ * the machine has. */
 LAMINA_INLINE void lamina_fill_word(void *p, size_t bytes, uint64_t word)
 {
     unsigned char *const at = (unsigned char *)p;
     const size_t vectors = bytes / LAMINA_VECTOR_BYTES_;
     const bool unrolled = __builtin_constant_p(bytes) && (vectors <= LAMINA_UNROLLED_VECTORS_);
     const bool overlaps = (bytes % LAMINA_VECTOR_BYTES_) != 0U;
-    if (__builtin_constant_p(word) && lamina_word_is_one_byte_(word) && !(unrolled && overlaps && (vectors != 0U))) {
+    if (__builtin_constant_p(word) && lamina_word_is_one_byte_(word) &&
+        !(unrolled && overlaps && (vectors != 0U))) {
         __builtin_memset(p, (int)(word & 0xFFU), bytes);
     } else if (bytes >= LAMINA_VECTOR_BYTES_) {
         const lamina_bytes16_ pattern = lamina_splat16_(word);
@@ -157,8 +159,8 @@ LAMINA_INLINE uint64_t lamina_differs_tail_(const unsigned char *at, size_t byte
     return differs;
 }
 
-/* True when no bit of the gathered differences is set. With SSE2: compare with zero, move the 16 answers into one register,
- * test. The two halves of the vector then need not be moved apart. */
+/* True when no bit of the gathered differences is set. With SSE2: compare with zero, move the 16 answers into one
+ * register, test. The two halves of the vector then need not be moved apart. */
 LAMINA_INLINE bool lamina_no_difference_(lamina_bytes16_ differs)
 {
 #if defined(__SSE2__)
@@ -172,9 +174,9 @@ LAMINA_INLINE bool lamina_no_difference_(lamina_bytes16_ differs)
 
 /* True when all `bytes` bytes at `p` hold the repeating word. bytes may be 0, which is true.
  *
- * Without a branch until the end: differences are gathered and looked at once, so a constant size costs one test however
- * large it is. From 16 bytes on, the tail is one more vector that overlaps the one before it, compared with the word turned to
- * the phase in which it lies there:
+ * Without a branch until the end: differences are gathered and looked at once, so a constant size costs one test
+ * however large it is. From 16 bytes on, the tail is one more vector that overlaps the one before it, compared with
+ * the word turned to the phase in which it lies there:
  *
  *     [ 16 ][ 16 ][ 16 ][ 8 ]          56 bytes
  *                   [   16  ]          the last look, 40..55; 40 % 8 == 0, so the word needs no turning

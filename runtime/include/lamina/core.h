@@ -78,13 +78,13 @@ LAMINA_EXTERN_C_BEGIN
 /* What an operation that can fail answers. LAMINA_OK is zero, so a status tests as "did it fail". */
 typedef enum lamina_status {
     LAMINA_OK = 0,
-    LAMINA_ERR_OS,          /* the platform refused; lamina_last_os_error() tells why */
-    LAMINA_ERR_ARGUMENT,    /* a null pointer, a zero size, a size that overflows */
-    LAMINA_ERR_TOO_SMALL,   /* the memory handed over holds less than the stack needs */
-    LAMINA_ERR_MISALIGNED,  /* the memory handed over does not start where the stack needs it to */
-    LAMINA_ERR_BUSY,        /* still in use: blocks are live, or another thread holds it */
-    LAMINA_ERR_PAGE_SIZE,   /* this machine's page size is not one that the stack was generated for */
-    LAMINA_ERR_UNSUPPORTED  /* this platform cannot do it at all */
+    LAMINA_ERR_OS,         /* the platform refused; lamina_last_os_error() tells why */
+    LAMINA_ERR_ARGUMENT,   /* a null pointer, a zero size, a size that overflows */
+    LAMINA_ERR_TOO_SMALL,  /* the memory handed over holds less than the stack needs */
+    LAMINA_ERR_MISALIGNED, /* the memory handed over does not start where the stack needs it to */
+    LAMINA_ERR_BUSY,       /* still in use: blocks are live, or another thread holds it */
+    LAMINA_ERR_PAGE_SIZE,  /* this machine's page size is not one that the stack was generated for */
+    LAMINA_ERR_UNSUPPORTED /* this platform cannot do it at all */
 } lamina_status;
 
 /* One lower-case English phrase without a full stop, never NULL; statically allocated, not to be freed. A value

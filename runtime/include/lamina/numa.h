@@ -3,8 +3,8 @@
  * Lamina runtime: on which memory node a range's pages will lie.
  *
  * Set the policy before the first touch: it decides where pages go when they come into being and moves none. Kernel
- * interface, no libnuma. Errors as in os.h; a machine or a kernel that can't do what was asked makes the call fail, so
- * "it returned true" means that the policy holds.
+ * interface, no libnuma. Errors as in os.h; a machine or a kernel that can't do what was asked makes the call fail,
+ * so "it returned true" means that the policy holds.
  */
 #ifndef LAMINA_NUMA_H
 #define LAMINA_NUMA_H
@@ -26,30 +26,30 @@ typedef enum lamina_numa_policy {
 /* Node numbers are below this, which is above what any kernel is built for. */
 #define LAMINA_NUMA_MAX_NODES 4096U
 
-/* Sets the policy of a range, page-aligned and mapped or reserved (bytes are rounded up to whole pages). EINVAL, before
- * any policy is set: an empty list where the policy needs nodes or a list where it takes none, more than one node for
- * PREFERRED, a node number of 4096 or more, a node that doesn't exist or that this process may not use (the kernel
- * would quietly drop that one from a longer list), a policy that the kernel doesn't know. EIO: pages of the range are
- * already elsewhere. Two system calls; 512 bytes of stack twice. */
+/* Sets the policy of a range, page-aligned and mapped or reserved (bytes are rounded up to whole pages). EINVAL,
+ * before any policy is set: an empty list where the policy needs nodes or a list where it takes none, more than one
+ * node for PREFERRED, a node number of 4096 or more, a node that doesn't exist or that this process may not use
+ * (the kernel would quietly drop that one from a longer list), a policy that the kernel doesn't know. EIO: pages of
+ * the range are already elsewhere. Two system calls; 512 bytes of stack twice. */
 LAMINA_NODISCARD bool lamina_numa_apply(void *p, size_t bytes, lamina_numa_policy policy, const uint16_t *nodes,
                                         size_t count);
 
 /* The node of the processor that the calling thread runs on at this moment; -1 on failure. */
 int lamina_numa_current_node(void);
 
-/* How many nodes this process may take memory from; 0 on failure (a kernel without NUMA: ENOSYS). Their numbers need not
- * be contiguous: lamina_numa_node_allowed() tells. */
+/* How many nodes this process may take memory from; 0 on failure (a kernel without NUMA: ENOSYS). Their numbers
+ * need not be contiguous: lamina_numa_node_allowed() tells. */
 unsigned lamina_numa_node_count(void);
 
 /* True when the process may take memory from this node. False for every node where the kernel has no NUMA. */
 bool lamina_numa_node_allowed(uint16_t node);
 
-/* The node on which the page at `p` lies; -1 on failure. Touch the page first: an untouched one is brought into being by
- * the question, as the shared page of zeroes, and the answer is that page's node. */
+/* The node on which the page at `p` lies; -1 on failure. Touch the page first: an untouched one is brought into
+ * being by the question, as the shared page of zeroes, and the answer is that page's node. */
 int lamina_numa_node_of(const void *p);
 
-/* Reads back the policy that the page at `p` is under, with its nodes in ascending order: up to `capacity` of them go to
- * `nodes` and *count says how many there are. For tests and diagnostics. */
+/* Reads back the policy that the page at `p` is under, with its nodes in ascending order: up to `capacity` of them
+ * go to `nodes` and *count says how many there are. For tests and diagnostics. */
 LAMINA_NODISCARD bool lamina_numa_policy_of(const void *p, lamina_numa_policy *policy, uint16_t *nodes,
                                             size_t capacity, size_t *count);
 

@@ -11,8 +11,8 @@
  *   boundary, a range that wraps around the end of the address space, an unknown flag.
  * - Sizes are bytes and are rounded up to whole pages, the unit in which the system acts. So the size that was
  *   reserved or mapped can be passed unchanged to every call about the whole of it.
- * - Any thread may call; two threads must not change the same pages at the same time. Each call costs one system call
- *   unless it says otherwise: a microsecond or so, plus the work on the pages.
+ * - Any thread may call; two threads must not change the same pages at the same time. Each call costs one system
+ *   call unless it says otherwise: a microsecond or so, plus the work on the pages.
  */
 #ifndef LAMINA_OS_H
 #define LAMINA_OS_H
@@ -21,11 +21,12 @@
 
 LAMINA_EXTERN_C_BEGIN
 
-/* The unit of protection and of commit. Asked of the system once, then a load. A system that answers something that is
- * no power of two gets 0 here, with the error set, and every other function then fails. */
+/* The unit of protection and of commit. Asked of the system once, then a load. A system that answers something that
+ * is no power of two gets 0 here, with the error set, and every other function then fails. */
 size_t lamina_os_page_size(void);
 
-/* The unit at which new mappings start: the page size on POSIX systems, 64 KiB on Windows. Never below the page size. */
+/* The unit at which new mappings start: the page size on POSIX systems, 64 KiB on Windows. Never below the page
+ * size. */
 size_t lamina_os_granularity(void);
 
 /* -------------------------------------- Address space, given memory by and by --------------------------------- */
@@ -38,14 +39,14 @@ LAMINA_NODISCARD void *lamina_os_reserve(size_t bytes);
  * `align` bytes more for a moment and gives the surplus back: up to three system calls. */
 LAMINA_NODISCARD void *lamina_os_reserve_aligned(size_t bytes, size_t align);
 
-/* Makes a reserved range readable and writable. Pages never used before read as zero. Where the system limits what it
- * promises (strict overcommit, vm.overcommit_memory = 2), this is where the range is charged and where a refusal comes;
- * a refused commit changes nothing. Committing what is committed already is allowed and keeps the contents. */
+/* Makes a reserved range readable and writable. Pages never used before read as zero. Where the system limits what
+ * it promises (strict overcommit, vm.overcommit_memory = 2), this is where the range is charged and where a refusal
+ * comes; a refused commit changes nothing. Committing anew what is committed is allowed and keeps the contents. */
 LAMINA_NODISCARD bool lamina_os_commit(void *p, size_t bytes);
 
-/* Takes the memory away again and keeps the address space: the pages go back to the system, touching the range faults, a
- * later commit finds zeroes. Two system calls. The range keeps its NUMA policy and its advice, which is why it is not
- * simply mapped anew. */
+/* Takes the memory away again and keeps the address space: the pages go back to the system, touching the range
+ * faults, a later commit finds zeroes. Two system calls. The range keeps its NUMA policy and its advice, which is
+ * why it is not simply mapped anew. */
 LAMINA_NODISCARD bool lamina_os_decommit(void *p, size_t bytes);
 
 /* --------------------------------------------- Memory at once ------------------------------------------------ */
@@ -60,32 +61,33 @@ LAMINA_NODISCARD bool lamina_os_decommit(void *p, size_t bytes);
 #define LAMINA_HUGE_2M ((size_t)2U << 20U)
 #define LAMINA_HUGE_1G ((size_t)1U << 30U)
 
-/* Maps zeroed memory, readable and writable. Without LAMINA_MAP_HUGE_FALLBACK a system that can't give the huge pages
- * asked for, transparent ones included, makes the call fail; without one of the three kinds of huge page FALLBACK
- * itself is refused. Explicit huge pages round the size up to themselves, and with LAMINA_MAP_NORESERVE are refused: a
- * shortage would then be a SIGBUS at first touch rather than an error here. */
+/* Maps zeroed memory, readable and writable. Without LAMINA_MAP_HUGE_FALLBACK a system that can't give the huge
+ * pages asked for, transparent ones included, makes the call fail; without one of the three kinds of huge page
+ * FALLBACK itself is refused. Explicit huge pages round the size up to themselves, and with LAMINA_MAP_NORESERVE
+ * are refused: a shortage would then be a SIGBUS at first touch rather than an error here. */
 LAMINA_NODISCARD void *lamina_os_map(size_t bytes, unsigned flags);
 
 /* The same, and *page_got (may be NULL) tells the size of the pages that the mapping is built of: LAMINA_HUGE_1G or
- * LAMINA_HUGE_2M for explicit huge pages, else the page size. Transparent huge pages are advice that the system follows
- * when it likes, so they count as ordinary ones. Untouched on failure. In a mapping of explicit huge pages the other
- * calls of this header, lamina_os_release() apart, need addresses and sizes that are multiples of *page_got. */
+ * LAMINA_HUGE_2M for explicit huge pages, else the page size. Transparent huge pages are advice that the system
+ * follows when it likes, so they count as ordinary ones. Untouched on failure. In a mapping of explicit huge pages
+ * the other calls of this header, lamina_os_release() apart, need addresses and sizes that are multiples of
+ * *page_got. */
 LAMINA_NODISCARD void *lamina_os_map_ex(size_t bytes, unsigned flags, size_t *page_got);
 
-/* Unmaps a range that lamina_os_reserve*() or lamina_os_map*() gave, or part of one. `bytes` may be the size that was
- * asked for, also where huge pages rounded it up. False means that the range is still mapped. What isn't
- * mapped the kernel counts as released: it doesn't tell a second release from the first. */
+/* Unmaps a range that lamina_os_reserve*() or lamina_os_map*() gave, or part of one. `bytes` may be the size that
+ * was asked for, also where huge pages rounded it up. False means that the range is still mapped. What isn't mapped
+ * the kernel counts as released: it doesn't tell a second release from the first. */
 bool lamina_os_release(void *p, size_t bytes);
 
 /* ------------------------------------------- What happens to a range ------------------------------------------ */
 
-/* Gives the pages back and keeps the range usable: it reads as zero from now on. (For usable ranges of private memory,
- * as all of the above are.) */
+/* Gives the pages back and keeps the range usable: it reads as zero from now on. (For usable ranges of private
+ * memory, as all of the above are.) */
 LAMINA_NODISCARD bool lamina_os_discard(void *p, size_t bytes);
 
 /* Makes every page of a usable range present, as if written to, and keeps the contents. Fails with what the system
- * says, ENOMEM for example, where a page can't be had; pages had by then stay. EINVAL for pages that may not be written,
- * but for kernels before Linux 5.14, where each page is touched instead and such a page ends the program. */
+ * says, ENOMEM for example, where a page can't be had; pages had by then stay. EINVAL for pages that may not be
+ * written, except before Linux 5.14, where each page is touched instead and such a page ends the program. */
 LAMINA_NODISCARD bool lamina_os_populate(void *p, size_t bytes);
 
 #define LAMINA_PROTECT_NONE 0x0U
@@ -93,37 +95,37 @@ LAMINA_NODISCARD bool lamina_os_populate(void *p, size_t bytes);
 #define LAMINA_PROTECT_WRITE 0x2U
 #define LAMINA_PROTECT_EXECUTE 0x4U
 
-/* Sets exactly these rights, any combination of the three. What the processor can't tell apart (writing without reading
- * on x86) it allows beyond that. */
+/* Sets exactly these rights, any combination of the three. What the processor can't tell apart (writing without
+ * reading on x86) it allows beyond that. */
 LAMINA_NODISCARD bool lamina_os_protect(void *p, size_t bytes, unsigned rights);
 
-/* Makes any access to the range a fault, for good: a fence behind a block. The contents are lost. Where the system has
- * guard markers (Linux 6.13) the mapping isn't split, so that thousands of guards cost no kernel objects; elsewhere it is
- * lamina_os_protect(…, NONE). As the two behave differently under a later commit or protect, undo a guard by
- * lamina_os_unguard() before using the range for anything else; releasing needs no undoing. */
+/* Makes any access to the range a fault, for good: a fence behind a block. The contents are lost. Where the system
+ * has guard markers (Linux 6.13) the mapping isn't split, so that thousands of guards cost no kernel objects;
+ * elsewhere it is lamina_os_protect(…, NONE). As the two behave differently under a later commit or protect, undo a
+ * guard by lamina_os_unguard() before using the range for anything else; releasing needs no undoing. */
 LAMINA_NODISCARD bool lamina_os_guard(void *p, size_t bytes);
 
 /* Makes a guarded range readable and writable again, reading as zero or as before the guard. Two system calls. */
 LAMINA_NODISCARD bool lamina_os_unguard(void *p, size_t bytes);
 
-/* Names a range for /proc/<pid>/maps: printable ASCII without \ ` $ [ ], at most 79 bytes. Best effort, the one call of
- * which nothing may depend: many kernels are built without it. False when the system would not, and then the last
- * error is left alone, because nothing is the matter; a senseless range is EINVAL as everywhere. */
+/* Names a range for /proc/<pid>/maps: printable ASCII without \ ` $ [ ], at most 79 bytes. Best effort, the one
+ * call of which nothing may depend: many kernels are built without it. False when the system would not, and then
+ * the last error is left alone, because nothing is the matter; a senseless range is EINVAL as everywhere. */
 bool lamina_os_name(void *p, size_t bytes, const char *name);
 
-/* Advises the system to back the range by transparent huge pages. Fails (EINVAL) where it is built without them. Only
- * whole 2 MiB within the range, at multiples of 2 MiB, can become huge. */
+/* Advises the system to back the range by transparent huge pages. Fails (EINVAL) where it is built without them.
+ * Only whole 2 MiB within the range, at multiples of 2 MiB, can become huge. */
 LAMINA_NODISCARD bool lamina_os_huge_advise(void *p, size_t bytes);
 
-/* Tells how many bytes of the range are in memory now, a multiple of the page size, in *resident (untouched on failure).
- * For tests and diagnostics: it is out of date when it arrives, and a system call per 4 MiB. Fails with ENOMEM when
- * part of the range isn't mapped. */
+/* Tells how many bytes of the range are in memory now, a multiple of the page size, in *resident (untouched on
+ * failure). For tests and diagnostics: it is out of date when it arrives, and a system call per 4 MiB. Fails with
+ * ENOMEM when part of the range isn't mapped. */
 LAMINA_NODISCARD bool lamina_os_query(const void *p, size_t bytes, size_t *resident);
 
 /* ---------------------------------------------- The system's heap --------------------------------------------- */
 
-/* A block of the C library's heap at a multiple of `align`, any power of two. A size of zero, an alignment that is no
- * power of two, or a size that overflows when rounded up to the alignment is EINVAL; no memory is ENOMEM. */
+/* A block of the C library's heap at a multiple of `align`, any power of two. A size of zero, an alignment that is
+ * no power of two, or a size that overflows when rounded up to the alignment is EINVAL; no memory is ENOMEM. */
 LAMINA_NODISCARD void *lamina_os_heap_alloc(size_t bytes, size_t align);
 
 /* Takes what lamina_os_heap_alloc() gave, or NULL, from any thread. */

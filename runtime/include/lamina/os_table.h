@@ -2,8 +2,8 @@
 /*
  * Lamina runtime, testing build only: the table through which every platform call goes, and a fault injector.
  *
- * The library lamina_runtime_testing is the same source compiled with LAMINA_OS_TABLE=1. In the ordinary library there
- * is no table, no counter and no indirection.
+ * The library lamina_runtime_testing is the same source compiled with LAMINA_OS_TABLE=1. In the ordinary library
+ * there is no table, no counter and no indirection.
  */
 #ifndef LAMINA_OS_TABLE_H
 #define LAMINA_OS_TABLE_H
@@ -16,8 +16,8 @@
 
 LAMINA_EXTERN_C_BEGIN
 
-/* Signatures and errors are the system's own. Those in the second group give something back and, as programs rarely have
- * an answer to their failure, are counted apart; those in the third can't fail in a way that matters. */
+/* Signatures and errors are the system's own. Those in the second group give something back and, as programs rarely
+ * have an answer to their failure, are counted apart; those in the third can't fail in a way that matters. */
 typedef struct lamina_os_call_table {
     /* acquiring */
     void *(*mmap)(void *at, size_t bytes, int rights, int flags, int file, long offset);
@@ -48,15 +48,15 @@ extern lamina_os_call_table lamina_os_calls;
 /* The system's functions, each behind the counter and the injector below. */
 extern const lamina_os_call_table lamina_os_calls_default;
 
-/* ---------------------------------------------- The fault injector --------------------------------------------- */
+/* ---------------------------------------------- The fault injector -------------------------------------------- */
 
-/* Works through lamina_os_calls_default, for calls of all threads together; each function may be called from any thread.
- * The runtime forgets what it knows (the page size) when the injector is set, so that a run makes the same calls each
- * time and `for (k = 1; …; k++)` reaches every one of them. */
+/* Works through lamina_os_calls_default, for calls of all threads together; each function may be called from any
+ * thread. The runtime forgets what it knows (the page size) when the injector is set, so that a run makes the same
+ * calls each time and `for (k = 1; …; k++)` reaches every one of them. */
 
-/* Starts both counts from zero and makes the k-th acquiring call (from 1) fail with `error`, once; those before and after it
- * work. k = 0 only counts. With an error that the runtime answers by another way (EINVAL from an advice that old kernels
- * lack), the operation may still succeed. */
+/* Starts both counts from zero and makes the k-th acquiring call (from 1) fail with `error`, once; those before and
+ * after it work. k = 0 only counts. With an error that the runtime answers by another way (EINVAL from an advice
+ * that old kernels lack), the operation may still succeed. */
 void lamina_fail_at(unsigned k, int error);
 
 /* The same, but every acquiring call from the k-th on fails: a system that has run dry. */

@@ -49,15 +49,16 @@ size_t lamina_assertion_line(char *line, size_t capacity, const char *file, unsi
 LAMINA_NORETURN LAMINA_COLD void lamina_corruption_abort(const lamina_corruption *event);
 
 #if !__STDC_HOSTED__
-/* Supplied by a freestanding program that can show a line; optional (the reference is weak). It should not return. */
+/* Supplied by a freestanding program that can show a line; optional, as the reference is weak. Should not return. */
 void lamina_panic(const char *line);
 #endif
 
 /* Prints that line and ends the program in the same way. Called by LAMINA_DEBUG_ASSERT only. */
 LAMINA_NORETURN LAMINA_COLD void lamina_assertion_abort(const char *file, unsigned number, const char *message);
 
-/* An invariant of ours, as opposed to damage by the program: checked in debug builds, free under NDEBUG. The condition
- * must have no side effect; it is still compiled there, so that it can't rot and its operands count as used. */
+/* An invariant of ours, as opposed to damage by the program: checked in debug builds, free under NDEBUG. The
+ * condition must have no side effect; it is still compiled there, so that it can't rot and its operands count as
+ * used. */
 #if defined(NDEBUG)
 #define LAMINA_DEBUG_ASSERT(condition, message) ((void)sizeof((condition) ? 1 : 0))
 #else

@@ -2,10 +2,10 @@
 /*
  * Lamina runtime: SipHash-2-4 of one 8-byte message, the keyed checksum of freelist links.
  *
- * J.-P. Aumasson and D. J. Bernstein, "SipHash: a fast short-input PRF" (INDOCRYPT 2012). Exactly that function for a
- * message of 8 bytes, so that its analysis holds and its published vectors test it: two compression rounds for the message
- * word, two for the length block (a constant, as the length is), four to finish. Straight-line code, no table, and time
- * that depends on neither key nor message.
+ * J.-P. Aumasson and D. J. Bernstein, "SipHash: a fast short-input PRF" (INDOCRYPT 2012). Exactly that function for
+ * a message of 8 bytes, so that its analysis holds and its published vectors test it: two compression rounds for
+ * the message word, two for the length block (a constant, as the length is), four to finish. Straight-line code, no
+ * table, and time that depends on neither key nor message.
  */
 #ifndef LAMINA_SIPHASH_H
 #define LAMINA_SIPHASH_H

@@ -14,9 +14,9 @@ LAMINA_EXTERN_C_BEGIN
 
 /* ------------------------------------------------- Atomics ---------------------------------------------------- */
 
-/* The headers that Lamina emits are included from C++, which has no _Atomic; the compilers' __atomic_ builtins work on
- * plain objects in both. Names say the type and the weakest order that holds; a compare-and-swap that fails is relaxed,
- * may fail for no reason (weak), and puts what it found into *expected.
+/* The headers that Lamina emits are included from C++, which has no _Atomic; the compilers' __atomic_ builtins work
+ * on plain objects in both. Names say the type and the weakest order that holds; a compare-and-swap that fails is
+ * relaxed, may fail for no reason (weak), and puts what it found into *expected.
  *
  *                  relaxed  acquire  release  acq_rel      types
  *     load            x        x                           ptr size u32 u64* flag
@@ -28,13 +28,19 @@ LAMINA_EXTERN_C_BEGIN
  *     fetch_or        x                          x         size u32
  *     fetch_and       x                          x         size u32
  *
- * *) u64 is there only where the machine does it without a lock: LAMINA_HAS_ATOMIC_U64. */
+ * *) u64 is there where pointers have 64 bits too, and elsewhere would cost a lock: LAMINA_HAS_ATOMIC_U64. */
 
 #define LAMINA_ATOMIC_LOAD_(name, type, order, ORDER) \
-    LAMINA_INLINE type lamina_atomic_load_##name##_##order(const type *at) { return __atomic_load_n(at, ORDER); }
+    LAMINA_INLINE type lamina_atomic_load_##name##_##order(const type *at) \
+    { \
+        return __atomic_load_n(at, ORDER); \
+    }
 
 #define LAMINA_ATOMIC_STORE_(name, type, order, ORDER) \
-    LAMINA_INLINE void lamina_atomic_store_##name##_##order(type *at, type value) { __atomic_store_n(at, value, ORDER); }
+    LAMINA_INLINE void lamina_atomic_store_##name##_##order(type *at, type value) \
+    { \
+        __atomic_store_n(at, value, ORDER); \
+    }
 
 #define LAMINA_ATOMIC_EXCHANGE_(name, type, order, ORDER) \
     LAMINA_INLINE type lamina_atomic_exchange_##name##_##order(type *at, type value) \
@@ -98,7 +104,7 @@ LAMINA_ATOMIC_BITS_(u32, uint32_t)
 
 LAMINA_ATOMIC_LOADS_AND_STORES_(flag, bool)
 
-#if defined(__GCC_HAVE_SYNC_COMPARE_AND_SWAP_8)
+#if UINTPTR_MAX > 0xFFFFFFFFU
 #define LAMINA_HAS_ATOMIC_U64 1
 LAMINA_ATOMIC_LOADS_AND_STORES_(u64, uint64_t)
 LAMINA_ATOMIC_SUMS_(u64, uint64_t)
@@ -126,16 +132,16 @@ LAMINA_INLINE void lamina_atomic_raise_size_relaxed(size_t *at, size_t value)
 
 /* ---------------------------------------------- Who is calling ------------------------------------------------ */
 
-/* Initial-exec: the byte's offset from the thread pointer is known when the program is loaded, so that its address takes
- * two instructions and no call even in position-independent code. That claims this byte and the index below of the
- * space that the loader keeps for libraries opened late. */
+/* Initial-exec: the byte's offset from the thread pointer is known when the program is loaded, so that its address
+ * takes two instructions and no call even in position-independent code. That claims this byte and the index below
+ * of the space that the loader keeps for libraries opened late. */
 #define LAMINA_THREAD_LOCAL __thread __attribute__((tls_model("initial-exec")))
 
 extern LAMINA_THREAD_LOCAL unsigned char lamina_thread_byte_;
 extern LAMINA_THREAD_LOCAL unsigned lamina_thread_index_plus_one_;
 
-/* A number that no two living threads share; never 0. It is the address of a thread-local byte. A thread that starts
- * after another ended may get the ended one's number. */
+/* A number that no two living threads share; never 0. It is the address of a thread-local byte. A thread that
+ * starts after another ended may get the ended one's number. */
 LAMINA_INLINE uintptr_t lamina_thread_id(void)
 {
     return (uintptr_t)&lamina_thread_byte_;
@@ -143,8 +149,8 @@ LAMINA_INLINE uintptr_t lamina_thread_id(void)
 
 LAMINA_COLD unsigned lamina_thread_index_claim_(void);
 
-/* 0, 1, 2, … in the order in which threads first ask: for choosing a shard, modulo their count. A thread keeps its number;
- * those of ended threads aren't given out again. Two or three instructions once it has one. */
+/* 0, 1, 2, … in the order in which threads first ask: for choosing a shard, modulo their count. A thread keeps its
+ * number; those of ended threads aren't given out again. Two or three instructions once it has one. */
 LAMINA_INLINE unsigned lamina_thread_index(void)
 {
     const unsigned known = lamina_thread_index_plus_one_;
@@ -168,9 +174,9 @@ LAMINA_INLINE void lamina_spin_hint(void)
 
 /* -------------------------------------------------- Mutex ----------------------------------------------------- */
 
-/* Four bytes, no destructor to forget and no initialization that can fail; all zero is unlocked. Not recursive, not fair,
- * and like every mutex locked for ever in the child of a fork that another thread held it at. Uncontended: one atomic
- * instruction each for locking and unlocking, inline.
+/* Four bytes, no destructor to forget and no initialization that can fail; all zero is unlocked. Not recursive, not
+ * fair, and like every mutex locked for ever in the child of a fork that another thread held it at. Uncontended:
+ * one atomic instruction each for locking and unlocking, inline.
  *
  * The three states are those of U. Drepper, "Futexes Are Tricky" (2011), section 6:
  *     0 free · 1 held · 2 held, and somebody may be asleep
@@ -241,9 +247,9 @@ LAMINA_INLINE void lamina_mutex_unlock(lamina_mutex_t *mutex)
 
 /* ------------------------------------------------- Spinlock --------------------------------------------------- */
 
-/* For critical sections of a few instructions among threads that really run at once; all zero is unlocked. A waiter reads
- * until the lock looks free, doubling its pause up to 64 hints, then yields its processor between looks, so that a
- * holder that was scheduled away gets to run. Unlocking is a plain store on x86. */
+/* For critical sections of a few instructions among threads that really run at once; all zero is unlocked. A waiter
+ * reads until the lock looks free, doubling its pause up to 64 hints, then yields its processor between looks, so
+ * that a holder that was scheduled away gets to run. Unlocking is a plain store on x86. */
 typedef struct lamina_spinlock {
     uint32_t held;
 } lamina_spinlock_t;

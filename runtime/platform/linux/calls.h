@@ -42,7 +42,8 @@ LAMINA_STATIC_ASSERT(LAMINA_OS_ERROR_INVALID == EINVAL, "what core.h promises ab
 #define PR_SET_VMA_ANON_NAME 0
 #endif
 
-/* A 32-bit architecture that came after the year-2038 change has only the call with 64-bit times. Lamina passes none. */
+/* A 32-bit architecture that came after the year-2038 change has only the call with 64-bit times. Lamina passes
+ * none. */
 #if !defined(SYS_futex)
 #define SYS_futex SYS_futex_time64
 #endif

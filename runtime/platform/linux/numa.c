@@ -7,14 +7,14 @@
 
 /* From the kernel's include/uapi/linux/mempolicy.h, which older headers have only in part. */
 enum { /* modes */
-    POLICY_DEFAULT = 0,
-    POLICY_PREFERRED = 1,
-    POLICY_BIND = 2,
-    POLICY_INTERLEAVE = 3,
-    POLICY_LOCAL = 4,
-    POLICY_PREFERRED_MANY = 5,
-    POLICY_WEIGHTED_INTERLEAVE = 6,
-    POLICY_FLAGS = 0xE000 /* how nodes are renumbered when a cpuset changes: or-ed to a mode that is read back */
+       POLICY_DEFAULT = 0,
+       POLICY_PREFERRED = 1,
+       POLICY_BIND = 2,
+       POLICY_INTERLEAVE = 3,
+       POLICY_LOCAL = 4,
+       POLICY_PREFERRED_MANY = 5,
+       POLICY_WEIGHTED_INTERLEAVE = 6,
+       POLICY_FLAGS = 0xE000 /* how nodes are renumbered when a cpuset changes: or-ed to a mode that is read back */
 };
 #define ASK_NODE 1UL    /* MPOL_F_NODE */
 #define ASK_ADDRESS 2UL /* MPOL_F_ADDR */
@@ -38,7 +38,8 @@ static bool refuse(int error)
 
 static bool node_set_has(const node_set *set, unsigned node)
 {
-    return (node < LAMINA_NUMA_MAX_NODES) && (((set->words[node / BITS_PER_WORD] >> (node % BITS_PER_WORD)) & 1UL) != 0U);
+    return (node < LAMINA_NUMA_MAX_NODES) &&
+           (((set->words[node / BITS_PER_WORD] >> (node % BITS_PER_WORD)) & 1UL) != 0U);
 }
 
 static unsigned node_set_count(const node_set *set)
@@ -105,9 +106,9 @@ bool lamina_numa_apply(void *p, size_t bytes, lamina_numa_policy policy, const u
     if (page == 0U) {
         return false; /* the error is set */
     }
-    if ((p == NULL) || (bytes == 0U) || !lamina_is_aligned(p, page) || lamina_round_up_overflows(bytes, page, &rounded) ||
-        (rounded > UINTPTR_MAX - (uintptr_t)p) || (mode < 0) || (count < fewest) || (count > most) ||
-        ((nodes == NULL) && (count != 0U))) {
+    if ((p == NULL) || (bytes == 0U) || !lamina_is_aligned(p, page) ||
+        lamina_round_up_overflows(bytes, page, &rounded) || (rounded > UINTPTR_MAX - (uintptr_t)p) || (mode < 0) ||
+        (count < fewest) || (count > most) || ((nodes == NULL) && (count != 0U))) {
         return refuse(EINVAL);
     }
 
@@ -167,7 +168,8 @@ int lamina_numa_node_of(const void *p)
     return node;
 }
 
-bool lamina_numa_policy_of(const void *p, lamina_numa_policy *policy, uint16_t *nodes, size_t capacity, size_t *count)
+bool lamina_numa_policy_of(const void *p, lamina_numa_policy *policy, uint16_t *nodes, size_t capacity,
+                           size_t *count)
 {
     int mode = 0;
     node_set set = {{0}};

@@ -70,7 +70,7 @@ static size_t whole(size_t bytes, size_t unit)
     return out;
 }
 
-/* The size of the range at `p` in whole pages, or 0 with the error set when it is no range to ask the kernel about. */
+/* The size of the range at `p` in whole pages, or 0 with the error set when the kernel need not be asked about it. */
 static size_t range(const void *p, size_t bytes)
 {
     const size_t page = lamina_os_page_size();
@@ -98,8 +98,8 @@ static void unmap_quietly(void *p, size_t bytes)
     (void)PLATFORM(munmap)(p, bytes);
 }
 
-/* A mapping of `bytes` (whole pages) at a multiple of `align`, a power of two. Mapped larger by as much as the kernel may
- * have started short of a multiple, then trimmed:
+/* A mapping of `bytes` (whole pages) at a multiple of `align`, a power of two. Mapped larger by as much as the
+ * kernel may have started short of a multiple, then trimmed:
  *
  *     [ head ][ bytes ][ tail ]      head + tail == align - page
  */
@@ -119,7 +119,8 @@ static void *map_aligned(size_t bytes, size_t align, int rights, int flags)
     }
     const size_t head = lamina_padding(start, align);
     const size_t tail = larger - head - bytes;
-    /* Trimming fails only when the mapping was merged with a neighbour and the process has no mapping left to split it. */
+    /* Trimming fails only when the mapping was merged with a neighbour and the process has no mapping left to split
+     * it. */
     if ((head != 0U) && (PLATFORM(munmap)(start, head) != 0)) {
         const int error = errno;
         unmap_quietly(start, larger);
@@ -133,8 +134,8 @@ static void *map_aligned(size_t bytes, size_t align, int rights, int flags)
     return start + head;
 }
 
-/* MAP_NORESERVE keeps the range uncharged even after it is made writable, except under strict overcommit, where the kernel
- * ignores the flag, leaves inaccessible pages uncharged, and charges them when they are committed. */
+/* MAP_NORESERVE keeps the range uncharged even after it is made writable, except under strict overcommit, where the
+ * kernel ignores the flag, leaves inaccessible pages uncharged, and charges them when they are committed. */
 void *lamina_os_reserve(size_t bytes)
 {
     const size_t pages = whole(bytes, lamina_os_page_size());
@@ -157,8 +158,8 @@ bool lamina_os_release(void *p, size_t bytes)
         return false;
     }
     int answer = PLATFORM(munmap)(p, pages);
-    /* The range itself is sound, so EINVAL says that it ends within an explicit huge page. The rest of that page belongs to
-     * the same mapping; the kernel refuses again if the page is of another size. */
+    /* The range itself is sound, so EINVAL says that it ends within an explicit huge page. The rest of that page
+     * belongs to the same mapping; the kernel refuses again if the page is of another size. */
     for (size_t huge = LAMINA_HUGE_2M; (answer != 0) && (errno == EINVAL) && (huge <= LAMINA_HUGE_1G);
          huge *= LAMINA_HUGE_1G / LAMINA_HUGE_2M) {
         size_t rounded = 0U;
@@ -173,8 +174,8 @@ bool lamina_os_release(void *p, size_t bytes)
 #define HUGE_ANY (HUGE_EXPLICIT | LAMINA_MAP_HUGE_TRANSPARENT)
 #define MAP_ALL_FLAGS (HUGE_ANY | LAMINA_MAP_HUGE_FALLBACK | LAMINA_MAP_POPULATE | LAMINA_MAP_NORESERVE)
 
-/* Populates a new mapping or takes it back. The kernel's MAP_POPULATE would say nothing about pages that it could not
- * get. */
+/* Populates a new mapping or takes it back. The kernel's MAP_POPULATE would say nothing about pages that it could
+ * not get. */
 static void *populated(void *p, size_t bytes, unsigned flags)
 {
     void *out = p;
@@ -190,7 +191,8 @@ static void *map_explicit(size_t bytes, size_t huge, unsigned flags)
 {
     const size_t pages = whole(bytes, huge);
     const int size_code = (int)(lamina_ctz(huge) << (unsigned)MAP_HUGE_SHIFT);
-    return (pages != 0U) ? populated(map(pages, PROT_READ | PROT_WRITE, MAP_HUGETLB | size_code), pages, flags) : NULL;
+    return (pages != 0U) ? populated(map(pages, PROT_READ | PROT_WRITE, MAP_HUGETLB | size_code), pages, flags)
+                         : NULL;
 }
 
 static void *map_ordinary(size_t bytes, unsigned flags)
@@ -202,7 +204,8 @@ static void *map_ordinary(size_t bytes, unsigned flags)
         return NULL;
     }
     void *const p = map_aligned(pages, transparent ? LAMINA_HUGE_2M : 1U, PROT_READ | PROT_WRITE, noreserve);
-    if ((p != NULL) && transparent && !lamina_os_huge_advise(p, pages) && ((flags & LAMINA_MAP_HUGE_FALLBACK) == 0U)) {
+    if ((p != NULL) && transparent && !lamina_os_huge_advise(p, pages) &&
+        ((flags & LAMINA_MAP_HUGE_FALLBACK) == 0U)) {
         unmap_quietly(p, pages);
         return NULL;
     }
@@ -257,7 +260,7 @@ bool lamina_os_commit(void *p, size_t bytes)
     return (pages != 0U) && succeeded(PLATFORM(mprotect)(p, pages, PROT_READ | PROT_WRITE));
 }
 
-/* Protected first: if giving the pages back fails then, the contents are still there and so the step can be undone. */
+/* Protected first: if giving the pages back fails then, the contents are there and the step can be undone. */
 bool lamina_os_decommit(void *p, size_t bytes)
 {
     const size_t pages = range(p, bytes);
@@ -277,8 +280,8 @@ bool lamina_os_discard(void *p, size_t bytes)
     return (pages != 0U) && succeeded(PLATFORM(madvise)(p, pages, MADV_DONTNEED));
 }
 
-/* What MADV_POPULATE_WRITE does, for kernels before 5.14: an atomic "or" of nothing writes to each page and disturbs nobody.
- * The compiler must not know that it is nothing: clang would make it a load, volatile or not. */
+/* What MADV_POPULATE_WRITE does, for kernels before 5.14: an atomic "or" of nothing writes to each page and
+ * disturbs nobody. The compiler must not know that it is nothing: clang would make it a load, volatile or not. */
 static void touch_each_page(void *p, size_t bytes)
 {
     unsigned char *const at = (unsigned char *)p;
@@ -290,8 +293,8 @@ static void touch_each_page(void *p, size_t bytes)
     }
 }
 
-/* EINVAL has two meanings here: a kernel without this advice, or pages that may not be written. An empty range tells them
- * apart, because the kernel looks at the advice first. */
+/* EINVAL has two meanings here: a kernel without this advice, or pages that may not be written. An empty range
+ * tells them apart, because the kernel looks at the advice first. */
 static bool kernel_can_populate(void *p)
 {
     return PLATFORM(madvise)(p, 0U, MADV_POPULATE_WRITE) == 0;
@@ -325,7 +328,7 @@ bool lamina_os_protect(void *p, size_t bytes, unsigned rights)
     return (pages != 0U) && succeeded(PLATFORM(mprotect)(p, pages, native));
 }
 
-/* The kernel answers EINVAL where it has no guard markers, and for locked and huge pages, which can't carry them. */
+/* The kernel answers EINVAL where it has no guard markers, and for locked and huge pages, which can't carry one. */
 bool lamina_os_guard(void *p, size_t bytes)
 {
     const size_t pages = range(p, bytes);
@@ -366,8 +369,8 @@ bool lamina_os_query(const void *p, size_t bytes, size_t *resident)
 {
     const size_t end = range(p, bytes);
     const size_t page = (end != 0U) ? lamina_os_page_size() : 1U; /* known by then */
-    unsigned char states[1024]; /* one byte a page */
-    unsigned char *const at = (unsigned char *)(uintptr_t)p; /* mincore() has no const, and only asks */
+    unsigned char states[1024];                                   /* one byte a page */
+    unsigned char *const at = (unsigned char *)(uintptr_t)p;      /* mincore() has no const, and only asks */
     size_t present = 0U;
     bool ok = (end != 0U);
     for (size_t done = 0; ok && (done < end);) {

@@ -2,8 +2,8 @@
 /*
  * The table of platform calls and the fault injector: see lamina/os_table.h. Part of the testing library only.
  *
- * The default table's entries are the wrappers below, each of which asks the injector first, so that injecting never
- * swaps the table and is safe while other threads are inside the runtime.
+ * The default table's entries are the wrappers below, each of which asks the injector first, so that injecting
+ * never swaps the table and is safe while other threads are inside the runtime.
  */
 #include "calls.h"
 
@@ -14,8 +14,8 @@ void lamina_os_forget_page_size_(void);
 
 /* ------------------------------------------------ The injector ------------------------------------------------ */
 
-/* All fields are accessed by atomic operations. The calls of different threads are numbered in the order in which they come
- * to fetch_add, so that exactly one of them is the k-th. */
+/* All fields are accessed by atomic operations. The calls of different threads are numbered in the order in which
+ * they come to fetch_add, so that exactly one of them is the k-th. */
 typedef struct call_counter {
     unsigned made;
     unsigned first; /* number of the first call to fail; 0: none */
@@ -80,7 +80,8 @@ static bool fails(call_counter *counter)
 {
     const unsigned number = __atomic_add_fetch(&counter->made, 1U, __ATOMIC_SEQ_CST);
     const unsigned first = __atomic_load_n(&counter->first, __ATOMIC_SEQ_CST);
-    const bool out = (first != 0U) && (number >= first) && (number <= __atomic_load_n(&counter->last, __ATOMIC_SEQ_CST));
+    const bool out =
+        (first != 0U) && (number >= first) && (number <= __atomic_load_n(&counter->last, __ATOMIC_SEQ_CST));
     if (out) {
         __atomic_add_fetch(&failed, 1U, __ATOMIC_SEQ_CST);
         errno = __atomic_load_n(&counter->error, __ATOMIC_SEQ_CST);
@@ -163,13 +164,25 @@ static long call_write(int file, const void *bytes, size_t count)
 }
 
 /* clang-format off */
-#define DEFAULT_CALLS                                                                                                    \
-    {                                                                                                                    \
-        .mmap = call_mmap, .mprotect = call_mprotect, .madvise = call_madvise, .mincore = call_mincore,                  \
-        .name_range = call_name_range, .mbind = call_mbind, .get_mempolicy = call_get_mempolicy, .getcpu = call_getcpu,  \
-        .getrandom = call_getrandom, .sysconf = call_sysconf, .malloc = call_malloc,                                     \
-        .aligned_alloc = call_aligned_alloc, .munmap = call_munmap, .free = free, .write = call_write,                   \
-        .futex = lamina_kernel_futex, .sched_yield = sched_yield,                                                        \
+#define DEFAULT_CALLS \
+    { \
+        .mmap = call_mmap, \
+        .mprotect = call_mprotect, \
+        .madvise = call_madvise, \
+        .mincore = call_mincore, \
+        .name_range = call_name_range, \
+        .mbind = call_mbind, \
+        .get_mempolicy = call_get_mempolicy, \
+        .getcpu = call_getcpu, \
+        .getrandom = call_getrandom, \
+        .sysconf = call_sysconf, \
+        .malloc = call_malloc, \
+        .aligned_alloc = call_aligned_alloc, \
+        .munmap = call_munmap, \
+        .free = free, \
+        .write = call_write, \
+        .futex = lamina_kernel_futex, \
+        .sched_yield = sched_yield, \
     }
 /* clang-format on */
 

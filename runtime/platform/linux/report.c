@@ -6,7 +6,8 @@
 
 #include <stdlib.h>
 
-/* One write, so that lines of several threads don't mix. Whether it succeeds makes no difference to what follows. */
+/* One write, so that lines of several threads don't mix. Whether it succeeds makes no difference to what follows.
+ */
 static LAMINA_NORETURN void print_and_abort(const char *line, size_t length)
 {
     const ssize_t ignored = (ssize_t)PLATFORM(write)(STDERR_FILENO, line, length);

@@ -23,8 +23,8 @@ void lamina_thread_yield(void)
     (void)PLATFORM(sched_yield)();
 }
 
-/* Both leave errno as it was: locking is no failure of the caller's, and the answers (the value had changed, a signal came)
- * mean no more than "look again". */
+/* Both leave errno as it was: locking is no failure of the caller's, and the answers (the value had changed, a
+ * signal came) mean no more than "look again". */
 
 void lamina_thread_wait_(uint32_t *at, uint32_t expected)
 {

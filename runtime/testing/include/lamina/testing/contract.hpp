@@ -58,6 +58,7 @@ inline const std::vector<NamedCheck> &every_check() {
         {"threads_any", &checks::threads_any},
         {"threads_remote_free", &checks::threads_remote_free},
         {"threads_stalled_owner", &checks::threads_stalled_owner},
+        {"threads_bad_frees", &checks::threads_bad_frees},
     };
     return all;
 }
@@ -100,6 +101,7 @@ LAMINA_TESTING_CONTRACT(platform_failures)
 LAMINA_TESTING_CONTRACT(threads_any)
 LAMINA_TESTING_CONTRACT(threads_remote_free)
 LAMINA_TESTING_CONTRACT(threads_stalled_owner)
+LAMINA_TESTING_CONTRACT(threads_bad_frees)
 
 #undef LAMINA_TESTING_CONTRACT
 
@@ -120,36 +122,29 @@ inline void flat_against_generic(const lamina_subject &flat, const lamina_subjec
 
 // ---- single layers; what only the layer knows comes as arguments ----
 
-inline void write_after_free(const lamina_subject &subject, std::ptrdiff_t offset, const std::string &layer,
-                             const std::string &what = std::string()) {
-    INFO("subject: " << name_of(subject));
-    LAMINA_REQUIRE_CLEAN(checks::write_after_free(subject, offset, layer, what));
-}
-inline void overflow(const lamina_subject &subject, std::ptrdiff_t offset, const std::string &layer,
-                     const std::string &what = std::string()) {
-    INFO("subject: " << name_of(subject));
-    LAMINA_REQUIRE_CLEAN(checks::overflow(subject, offset, layer, what));
-}
-inline void bytes_after_free(const lamina_subject &subject, std::size_t from, std::size_t to, unsigned char value) {
-    INFO("subject: " << name_of(subject));
-    LAMINA_REQUIRE_CLEAN(checks::bytes_after_free(subject, from, to, value));
-}
-inline void bytes_after_alloc(const lamina_subject &subject, unsigned char value) {
-    INFO("subject: " << name_of(subject));
-    LAMINA_REQUIRE_CLEAN(checks::bytes_after_alloc(subject, value));
-}
-inline void quarantine_delays(const lamina_subject &subject, std::size_t count) {
-    INFO("subject: " << name_of(subject));
-    LAMINA_REQUIRE_CLEAN(checks::quarantine_delays(subject, count));
-}
-inline void lazy_commit(const lamina_subject &subject, std::size_t step) {
-    INFO("subject: " << name_of(subject));
-    LAMINA_REQUIRE_CLEAN(checks::lazy_commit(subject, step));
-}
-inline void guarded_ends(const lamina_subject &subject, bool before, bool after) {
-    INFO("subject: " << name_of(subject));
-    LAMINA_REQUIRE_CLEAN(checks::guarded_ends(subject, before, after));
-}
+#define LAMINA_TESTING_CONTRACT(name)                                                                                  \
+    template <typename... Arguments> void name(const lamina_subject &subject, const Arguments &...arguments) {         \
+        INFO("subject: " << name_of(subject));                                                                         \
+        LAMINA_REQUIRE_CLEAN(checks::name(subject, arguments...));                                                     \
+    }
+
+LAMINA_TESTING_CONTRACT(write_after_free)       // (subject, offset, layer, what = "")
+LAMINA_TESTING_CONTRACT(damage_seen_by_destroy) // (subject, offset, layer, what = "")
+LAMINA_TESTING_CONTRACT(overflow)               // (subject, offset, layer, what = "")
+LAMINA_TESTING_CONTRACT(bytes_after_free)       // (subject, from, to, value)
+LAMINA_TESTING_CONTRACT(bytes_after_reset)      // (subject, from, to, value)
+LAMINA_TESTING_CONTRACT(bytes_after_destroy)    // (subject, from, to, value)
+LAMINA_TESTING_CONTRACT(bytes_after_alloc)      // (subject, value)
+LAMINA_TESTING_CONTRACT(quarantine_delays)      // (subject, count)
+LAMINA_TESTING_CONTRACT(lazy_commit)            // (subject, step)
+LAMINA_TESTING_CONTRACT(resident_after_init)    // (subject, everything)
+LAMINA_TESTING_CONTRACT(guarded_ends)           // (subject, before, after)
+LAMINA_TESTING_CONTRACT(guards_between)         // (subject, every, lead = 0)
+LAMINA_TESTING_CONTRACT(falls_back)             // (subject, primary)
+LAMINA_TESTING_CONTRACT(wrong_thread)           // (subject, layer, what = "")
+
+#undef LAMINA_TESTING_CONTRACT
+
 inline void numa_policy(const lamina_subject &subject, lamina_numa_policy policy, const std::vector<uint16_t> &nodes) {
     INFO("subject: " << name_of(subject));
     LAMINA_REQUIRE_CLEAN(checks::numa_policy(subject, policy, nodes));

@@ -249,6 +249,59 @@ inline Findings bytes_after_alloc(const lamina_subject &subject, unsigned char v
     return findings;
 }
 
+// What use_all() would find late, destroy finds: a quarantine is drained and verified then.
+inline Findings damage_seen_by_destroy(const lamina_subject &subject, std::ptrdiff_t offset, const std::string &layer,
+                                       const std::string &what = std::string()) {
+    return must_notice(subject, layer, what, [offset](Instance &instance) {
+        const std::vector<void *> blocks = detail::three_blocks(instance);
+        instance.free(blocks[1]);
+        flip(blocks[1], offset, 0x01);
+        instance.destroy();
+    });
+}
+
+// After reset, the bytes in [from, to) of what were blocks are `value`.
+inline Findings bytes_after_reset(const lamina_subject &subject, std::size_t from, std::size_t to, unsigned char value) {
+    Findings findings;
+    Instance instance(subject);
+    if (!detail::started(findings, instance) || subject.reset == nullptr) {
+        return findings;
+    }
+    const std::vector<void *> blocks = detail::three_blocks(instance);
+    const std::size_t size = subject.payload != 0 ? subject.payload : 16;
+    for (void *const ptr : blocks) {
+        fill(ptr, size, static_cast<unsigned char>(~value));
+    }
+    subject.reset(instance.self());
+    for (void *const ptr : blocks) {
+        const std::size_t at = first_other(ptr, from, std::min(to, size), value);
+        expect(findings, at == std::min(to, size), "byte ", at, " of a block isn't ", static_cast<unsigned>(value),
+               " after reset");
+    }
+    return findings;
+}
+
+// The same after destroy. Only for memory that stays there: a caller's or a static buffer.
+inline Findings bytes_after_destroy(const lamina_subject &subject, std::size_t from, std::size_t to, unsigned char value) {
+    Findings findings;
+    Instance instance(subject);
+    if (!detail::started(findings, instance)) {
+        return findings;
+    }
+    const std::vector<void *> blocks = detail::three_blocks(instance);
+    const std::size_t size = subject.payload != 0 ? subject.payload : 16;
+    for (void *const ptr : blocks) {
+        fill(ptr, size, static_cast<unsigned char>(~value));
+    }
+    instance.destroy();
+    for (void *const ptr : blocks) {
+        const std::size_t at = first_other(ptr, from, std::min(to, size), value);
+        expect(findings, at == std::min(to, size), "byte ", at, " of a block isn't ", static_cast<unsigned>(value),
+               " after destroy");
+    }
+    return findings;
+}
+
 // A quarantine of `count` objects, first in first out: a freed object isn't handed out before `count` more frees, and
 // comes back in the end.
 inline Findings quarantine_delays(const lamina_subject &subject, std::size_t count) {
@@ -366,6 +419,79 @@ inline Findings guarded_ends(const lamina_subject &subject, bool before, bool af
         expect(findings, !before || faults(memory.base - 1), "a write just before the memory doesn't fault");
         expect(findings, !after || faults(memory.base + memory.bytes), "a write just after the memory doesn't fault");
         expect(findings, !faults(instance.alloc()), "a write to a block faults");
+    }
+    return findings;
+}
+
+// A guard behind every `every` slots: between the groups, as they lie in memory, the last byte before the next group
+// can't be touched. `lead`: bytes from a slot's start to the block in it.
+inline Findings guards_between(const lamina_subject &subject, std::size_t every, std::size_t lead = 0) {
+    Findings findings;
+    Instance instance(subject);
+    if (!detail::started(findings, instance)) {
+        return findings;
+    }
+    std::vector<std::uintptr_t> slots;
+    const std::size_t promised = instance.capacity() != 0 ? instance.capacity() : 4 * every;
+    for (std::size_t i = 0; i < promised; ++i) {
+        if (void *const ptr = instance.alloc()) {
+            slots.push_back(address_of(ptr));
+        }
+    }
+    std::sort(slots.begin(), slots.end());
+    expect(findings, slots.size() > every, "there are no two groups of ", every, " slots");
+    std::size_t looked_at = 0;
+    for (std::size_t i = every; i < slots.size() && looked_at < 8; i += every, ++looked_at) {
+        const void *const fence = reinterpret_cast<const void *>(slots[i] - lead - 1);
+        expect(findings, faults(fence), "a write just before slot ", i, " doesn't fault, ", every, " slots make a group");
+        expect(findings, !faults(reinterpret_cast<const void *>(slots[i - 1] + subject.payload - 1)),
+               "a write to the last byte of slot ", i - 1, " faults");
+    }
+    return findings;
+}
+
+// After init nothing is resident, or everything is (populate).
+inline Findings resident_after_init(const lamina_subject &subject, bool everything) {
+    Findings findings;
+    Instance instance(subject);
+    if (!detail::started(findings, instance)) {
+        return findings;
+    }
+    const lamina_subject_memory memory = instance.memory();
+    const std::size_t resident = resident_bytes(memory.base, memory.bytes);
+    expect(findings, everything ? resident >= memory.bytes : resident <= page_size(), "after init ", resident, " of ",
+           memory.bytes, " bytes are resident");
+    return findings;
+}
+
+// The first `primary` objects lie in the store's own memory, the next ones elsewhere; each goes back to where it came
+// from, and then the store's own memory is used again.
+inline Findings falls_back(const lamina_subject &subject, std::size_t primary) {
+    Findings findings;
+    Instance instance(subject);
+    if (!detail::started(findings, instance)) {
+        return findings;
+    }
+    Shadow shadow;
+    Random random(5);
+    for (unsigned round = 0; round < 3 && findings.clean(); ++round) {
+        std::vector<void *> blocks = detail::take(findings, instance, shadow, primary + 5);
+        expect(findings, blocks.size() == primary + 5, "only ", blocks.size(), " objects to be had");
+        for (std::size_t i = 0; i < blocks.size(); ++i) {
+            if (!expect(findings, instance.in_memory(blocks[i]) == (i < primary), "object ", i + 1, " of ", primary,
+                        i < primary ? " doesn't lie" : " still lies", " in the store's own memory")) {
+                break;
+            }
+        }
+        instance.check(findings, "with the fall-back in use");
+        shadow.verify_all(findings);
+        if (round == 1) {
+            random.shuffle(blocks);
+        } else if (round == 2) {
+            std::reverse(blocks.begin(), blocks.end());
+        }
+        detail::give(findings, instance, shadow, blocks);
+        instance.check(findings, "with all freed");
     }
     return findings;
 }

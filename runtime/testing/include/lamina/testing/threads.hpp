@@ -319,6 +319,63 @@ inline Findings threads_stalled_owner(const lamina_subject &subject) {
     return guarded([&subject] { return detail::stall(subject); }, 4 * default_time_limit());
 }
 
+// A double or misaligned free from another thread is noticed, at the latest when the owner uses the store.
+inline Findings threads_bad_frees(const lamina_subject &subject) {
+    if (!has_flag(subject, LAMINA_SUBJECT_THREADS_ANY | LAMINA_SUBJECT_THREADS_FREE) || subject.free == nullptr ||
+        !has_flag(subject, LAMINA_SUBJECT_DETECTS_DOUBLE_FREE) || has_flag(subject, LAMINA_SUBJECT_CALLBACK)) {
+        return detail::not_applicable("no bad free from another thread is promised to be noticed");
+    }
+    const auto dies = [&subject](const char *name, const std::function<void(Instance &, void *)> &bad) {
+        const Death death = death_of([&] {
+            Instance instance(subject);
+            const std::vector<void *> blocks = detail::three_blocks(instance);
+            const auto elsewhere = [&](void *ptr) { std::thread([&] { bad(instance, ptr); }).join(); };
+            elsewhere(blocks[1]);
+            std::vector<void *> all;
+            while (all.size() < 5000) {
+                void *const ptr = instance.alloc();
+                if (ptr == nullptr) {
+                    break;
+                }
+                all.push_back(ptr);
+            }
+            for (void *const ptr : all) {
+                instance.free(ptr);
+            }
+        });
+        Findings found;
+        found.add_all(corruption_findings(death, std::string("lamina: ") + subject.stack + ":", "", ""), name);
+        return found;
+    };
+    Findings findings;
+    findings.add_all(dies("a block freed twice by another thread", [](Instance &instance, void *ptr) {
+        instance.free(ptr);
+        instance.free(ptr);
+    }));
+    findings.add_all(dies("a misaligned block freed by another thread",
+                          [](Instance &instance, void *ptr) { instance.free(detail::beside(ptr, 1)); }));
+    return findings;
+}
+
+// A stack for one thread notices another one; debug builds only.
+inline Findings wrong_thread(const lamina_subject &subject, const std::string &layer,
+                             const std::string &what = std::string()) {
+    Findings findings;
+    const auto notices = [&](const char *name, const std::function<void(Instance &, void *)> &action) {
+        const Death death = death_of([&] {
+            Instance instance(subject);
+            void *const ptr = instance.alloc();
+            std::thread([&] { action(instance, ptr); }).join();
+        });
+        findings.add_all(corruption_findings(death, "", layer, what), name);
+    };
+    notices("alloc by another thread", [](Instance &instance, void *) { (void)instance.alloc(); });
+    if (subject.free != nullptr) {
+        notices("free by another thread", [](Instance &instance, void *ptr) { instance.free(ptr); });
+    }
+    return findings;
+}
+
 } // namespace checks
 
 } // namespace testing

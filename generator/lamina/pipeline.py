@@ -1,0 +1,103 @@
+"""From a spec file to the text of its artefacts: load, validate, resolve, compose and render in one call."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Sequence
+
+from . import paths, registry
+from .diagnostics import Diagnostics
+from .load import load_spec
+from .model import Stack
+from .resolve import resolve
+from .validate import validate
+
+
+@dataclass
+class Output:
+    """What one stack emits, before formatting: file name to text, in a folder named after the stack."""
+
+    stack: Stack
+    files: dict[str, str]
+    inputs: tuple[str, ...] = ()
+
+
+@dataclass
+class Options:
+    """What the command line chose about the output."""
+
+    out: str = "generated"
+    generic: bool = True
+    tests: bool = True
+    include: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+
+
+def stacks_of(spec: str, options: Options, diags: Diagnostics) -> tuple[list[Stack], tuple[str, ...]]:
+    """The legal stacks of a spec file, and the files that were read for them."""
+    doc = load_spec(spec, options.include, diags)
+    if doc is None:
+        return [], (spec,)
+    stacks = [stack for stack in validate(doc, diags, options.only) if resolve(stack)]
+    return stacks, doc.inputs
+
+
+def relative(path: str, start: str) -> str:
+    """`path` as seen from the folder `start`, with forward slashes."""
+    return os.path.relpath(path, start).replace(os.sep, "/")
+
+
+def command_for(spec: str, folder: str) -> str:
+    """The command that regenerates a stack's folder, to be run in it."""
+    return f"lamina generate {relative(spec, folder)} -o .."
+
+
+def render_stack(stack: Stack, spec: str, inputs: tuple[str, ...], options: Options) -> Output:
+    """All artefacts of one stack, as text."""
+    from .render import Renderer
+
+    folder = os.path.join(options.out, stack.name)
+    renderer = Renderer(stack, relative(spec, folder), command_for(spec, folder))
+    return Output(stack, renderer.artefacts(options.generic, options.tests), inputs)
+
+
+def generator_inputs() -> list[str]:
+    """Lamina's own files that the output depends on: the package, the layers and the templates."""
+    found: list[Path] = sorted(Path(__file__).parent.rglob("*.py")) + sorted(Path(__file__).parent.rglob("*.lua"))
+    for folder in registry.folders()[1:]:
+        found += sorted(folder.glob("*.py"))
+    for folder in registry.template_folders():
+        found += sorted(folder.rglob("*.j2"))
+    found.append(paths.style_file())
+    return list(dict.fromkeys(str(p) for p in found))
+
+
+def output_names(stack: Stack, options: Options) -> list[str]:
+    """The files that a stack emits, without rendering them."""
+    name = stack.name
+    names = [f"{name}.h", f"{name}.c"]
+    if options.generic:
+        names += [f"{name}_generic.h", f"{name}_generic.c"]
+    if options.tests:
+        names += [f"test_{name}.cpp", f"test_{name}_flat.c"]
+        if options.generic:
+            names.append(f"test_{name}_generic.c")
+    return [*names, f"{name}.md", "manifest.json"]
+
+
+def load_all(specs: Sequence[str], options: Options, diags: Diagnostics) -> list[Output]:
+    """Every stack of every spec, rendered. Names that two specs claim are an error."""
+    outputs: list[Output] = []
+    seen: dict[str, Stack] = {}
+    for spec in specs:
+        stacks, inputs = stacks_of(spec, options, diags)
+        for stack in stacks:
+            if stack.name in seen:
+                diags.error("LAM030", stack.span, f'the stack "{stack.name}" is declared twice',
+                            notes=[(seen[stack.name].span, "first declared here")], help="give each stack a name of its own")
+                continue
+            seen[stack.name] = stack
+            outputs.append(render_stack(stack, spec, inputs, options))
+    return outputs
