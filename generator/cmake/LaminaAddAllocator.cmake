@@ -92,8 +92,11 @@ endmacro()
 macro(_lamina_generate_at_build)
   lamina_command(lamina)
   _lamina_arguments(arguments)
-  if(NOT arg_GENERIC AND NOT arg_TESTS)
-    list(APPEND arguments --no-generic)
+  if(NOT arg_TESTS)
+    list(APPEND arguments --no-tests)
+    if(NOT arg_GENERIC)
+      list(APPEND arguments --no-generic)
+    endif()
   endif()
 
   # Which files there will be is asked now; a spec may come to hold other stacks, so its change asks again.
@@ -118,7 +121,7 @@ macro(_lamina_generate_at_build)
   add_custom_command(
     OUTPUT "${stamp}"
     BYPRODUCTS ${files}
-    COMMAND ${lamina} generate ${arguments} --depfile "${depfile}"
+    COMMAND ${lamina} generate --quiet ${arguments} --depfile "${depfile}"
     COMMAND "${CMAKE_COMMAND}" -D "STAMP=${stamp}" -D "DEPFILE=${depfile}"
       -P "${CMAKE_CURRENT_FUNCTION_LIST_DIR}/LaminaStamp.cmake"
     DEPENDS "${arg_SPEC}"
@@ -254,5 +257,5 @@ macro(_lamina_add_tests manifest)
   if(generator_target)
     add_dependencies(${executable} ${generator_target})
   endif()
-  lamina_add_catch2_test(${executable} NAME "${stack}" LABELS generated)
+  lamina_add_catch2_test(${executable} NAME "${stack}" LABELS generated VALGRIND)
 endmacro()

@@ -51,13 +51,14 @@ function(lamina_find_catch2)
   endif()
 endfunction()
 
-# lamina_add_catch2_test(<target> [NAME name] [TIMEOUT seconds] [LABELS label...])
+# lamina_add_catch2_test(<target> [NAME name] [TIMEOUT seconds] [LABELS label...] [VALGRIND])
 #
 # Registers a Catch2 executable with ctest: one test for each case, or one for the whole where the executable can't be
-# asked for its cases (a cross build). LAMINA_TEST_PREFIX goes before every name. With LAMINA_VALGRIND, the command line
-# of Valgrind as a list, the whole is run under it too, as one test, because each start is dear.
+# asked for its cases (a cross build). LAMINA_TEST_PREFIX goes before every name. Where the keyword VALGRIND
+# is given and LAMINA_VALGRIND is set, to Valgrind's command line as a list, the whole is run under it too, as one test,
+# because each start is dear.
 function(lamina_add_catch2_test target)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "NAME;TIMEOUT" "LABELS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "VALGRIND" "NAME;TIMEOUT" "LABELS")
   if(NOT arg_NAME)
     set(arg_NAME "${target}")
   endif()
@@ -79,7 +80,7 @@ function(lamina_add_catch2_test target)
     catch_discover_tests(${target} TEST_PREFIX "${name}: " PROPERTIES ${properties})
   endif()
 
-  if(LAMINA_VALGRIND)
+  if(arg_VALGRIND AND LAMINA_VALGRIND)
     add_test(NAME "${name} under valgrind" COMMAND ${LAMINA_VALGRIND} "$<TARGET_FILE:${target}>")
     set_tests_properties("${name} under valgrind" PROPERTIES TIMEOUT 1800 LABELS valgrind)
   endif()

@@ -275,6 +275,15 @@ class Bound:
     def report_closing(self, name: str, slot: str) -> str:
         return f"{self.fn(name)}({self.me}, {slot});"
 
+    @property
+    def quarantined(self) -> bool:
+        return any(self._c.holds_back(b) for b in self._branch.blocks)
+
+    @staticmethod
+    def single_byte(word: int) -> bool:
+        """Whether an 8-byte pattern is one byte repeated, so that a test may name the byte."""
+        return len(set(word.to_bytes(8, "big"))) == 1
+
     # ---- init
 
     def fail(self, status: str) -> str:

@@ -1,6 +1,6 @@
 """The catalogue of diagnostic codes: what `lamina explain LAM0xx` tells.
 
-LAM001 to LAM019 belong to the loaders.  A code keeps its number for ever; a number that is no longer used is left
+LAM001 to LAM019 but LAM014 belong to the loaders; the others are in `rule_codes`.  A code keeps its number for ever; a number that is no longer used is left
 out and never given to another mistake.
 """
 

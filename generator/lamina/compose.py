@@ -222,3 +222,17 @@ class Composer:
     def admit(self, form: Form) -> str:
         parts = [self.macro(layer, "admit", self.stack.main, form) for layer in self.stack.upper]
         return " && ".join(f"({p})" for p in parts if p)
+
+    def test_cases(self, forms: list[Any]) -> list[Piece]:
+        """Each layer's own cases."""
+        out = []
+        for layer in self.stack.layers:
+            branch = self.branch_of(layer)
+            if not self.defines(layer, "tests") or branch is not self.stack.main:
+                continue
+            bound = self.bind(layer, branch, Form.HANDLE, held=any(self.holds_back(b) for b in branch.blocks),
+                              system_second=any(b.store.desc.whole for b in self.stack.branches[1:]))
+            text = str(self.module(layer).tests(bound, forms)).strip()
+            if text:
+                out.append(Piece(layer, text))
+        return out

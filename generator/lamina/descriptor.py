@@ -10,10 +10,10 @@ from __future__ import annotations
 import enum
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any, Callable, Sequence
 
 from .codes import Code
-from .tree import Map, Node, Scalar, Seq
+from .tree import Node, Scalar, Seq, Span
 
 if TYPE_CHECKING:
     from .model import Branch, Layer
@@ -32,15 +32,38 @@ class Role(enum.Enum):
 
 
 class Refused(Exception):
-    """A value that a parameter does not take: the code, the message and the remedy."""
+    """A value that a parameter does not take: the code, the message, the remedy, and the place where it is narrower
+    than the whole value. `others` are the further mistakes in the same value."""
 
-    def __init__(self, message: str, help: str | None = None, code: str = "LAM023") -> None:
+    def __init__(self, message: str, help: str | None = None, code: str = "LAM023", span: Span | None = None,
+                 others: Sequence[Refused] = ()) -> None:
         super().__init__(message)
-        self.message, self.help, self.code = message, help, code
+        self.message, self.help, self.code, self.span, self.others = message, help, code, span, tuple(others)
 
 
 UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
-_SIZE = re.compile(r"^\s*([0-9]+)\s*([A-Za-z]*)\s*$")
+#: What people write for a unit and mean by it; the units themselves are told apart by case only.
+_MEANT = {"kb": "KiB", "k": "KiB", "mb": "MiB", "m": "MiB", "gb": "GiB", "g": "GiB", "tb": "TiB", "t": "TiB",
+          "byte": "B", "bytes": "B", "pg": "pages"} | {unit.lower(): unit for unit in UNITS}
+# No size that any target can hold has more than twenty digits.
+_SIZE = re.compile(r"\s*([0-9]{1,20})\s*([A-Za-z]*)\s*\Z")
+_FRACTION = re.compile(r"\s*([0-9]{1,9})\.([0-9]{1,9})\s*([A-Za-z]+)\s*\Z")
+
+#: Words that would clash with C, C++ or the emitted functions' own parameters.
+C_WORDS = frozenset("""alignas alignof and asm auto bitand bitor bool break case catch char class compl concept const
+    constexpr continue decltype default delete do double dynamic_cast else enum explicit export extern false float for
+    friend goto if inline int long mutable namespace new noexcept not nullptr operator or private protected public
+    register reinterpret_cast requires restrict return short signed sizeof static static_assert static_cast struct
+    switch template this thread_local throw true try typedef typeid typename typeof union unsigned using virtual void
+    volatile wchar_t while xor""".split())
+
+
+def in_units(count: int) -> str:
+    """A number of bytes as people write it: `"64 KiB"` where that is exact."""
+    for unit, size in reversed(UNITS.items()):
+        if size > 1 and count >= size and count % size == 0:
+            return f"{count // size} {unit}"
+    return f"{count} byte" if count == 1 else f"{count} bytes"
 
 
 def describe(node: Node) -> str:
@@ -66,7 +89,17 @@ class Kind:
         """The scalar's value if it has one of the types; bool is no int here, whatever Python says."""
         if isinstance(node, Scalar) and type(node.value) in types:
             return node.value
-        raise Refused(f"expected {self.label}, got {describe(node)}", code="LAM022")
+        help = None
+        if isinstance(node, Scalar) and int in types:
+            if isinstance(node.value, str) and re.fullmatch(r"\s*[0-9]{1,19}\s*", node.value):
+                help = f"leave the quotes out: {node.value.strip()}"
+            elif isinstance(node.value, float) and node.value.is_integer():
+                help = "in Lua, / always gives a fraction: // divides whole numbers"
+        elif isinstance(node, Scalar) and types == (bool,) and isinstance(node.value, str):
+            help = "leave the quotes out" if node.value in ("true", "false") else None
+        elif isinstance(node, Scalar) and types == (str,) and node.value is not None:
+            help = "it is a word in quotes"
+        raise Refused(f"expected {self.label}, got {describe(node)}", help, "LAM022", node.span)
 
 
 @dataclass(frozen=True)
@@ -89,23 +122,32 @@ class Size(Kind):
             elif match and unit == "":
                 value = int(match.group(1))
             else:
-                from .diagnostics import closest
-
-                meant = closest(unit, [*UNITS, "pages"]) if unit else None
-                lowered = {u.lower(): u for u in UNITS}
-                meant = meant or lowered.get((unit or "").lower()) or {"kb": "KiB", "k": "KiB", "mb": "MiB",
-                    "m": "MiB", "gb": "GiB", "g": "GiB"}.get((unit or "").lower())
-                hint = f'did you mean "{match.group(1)} {meant}"?' if match and meant else \
-                    "write a number with B, KiB, MiB, GiB, TiB or pages"
-                raise Refused(f'"{value}" is not a size', hint, "LAM024")
+                raise Refused(f'"{value}" is not a size', _size_hint(value, match), "LAM024")
         if not self.least <= value <= self.most:
-            raise Refused(f"{value} bytes is outside {self.least} to {self.most}")
+            raise Refused(f"{in_units(value)} is outside {in_units(self.least)} to {in_units(self.most)}")
         return value
 
     def schema(self) -> dict[str, Any]:
         units = "|".join([*UNITS, "pages?"])
         return {"anyOf": [{"type": "integer", "minimum": self.least, "maximum": self.most},
                           {"type": "string", "pattern": rf"^\s*[0-9]+\s*({units})?\s*$"}]}
+
+
+def _size_hint(text: str, match: re.Match[str] | None) -> str:
+    """What was probably meant by a string that is no size."""
+    from .diagnostics import closest
+
+    fraction = _FRACTION.match(text)
+    if match or fraction:
+        word = (match or fraction).group(2 if match else 3)  # type: ignore[union-attr]
+        meant = word if word in UNITS else _MEANT.get(word.lower()) or closest(word, [*UNITS, "pages"])
+        if match and meant:
+            return f'did you mean "{match.group(1)} {meant}"?'
+        if fraction and meant in UNITS:
+            digits, scale = int(fraction.group(1) + fraction.group(2)), 10 ** len(fraction.group(2))
+            if digits * UNITS[meant] % scale == 0 and digits:
+                return f'sizes are whole numbers: write "{in_units(digits * UNITS[meant] // scale)}"'
+    return "write a number with B, KiB, MiB, GiB, TiB or pages"
 
 
 @dataclass(frozen=True)
@@ -134,7 +176,9 @@ class Alignment(Kind):
     label = "an alignment in bytes"
 
     def read(self, node: Node, page: int) -> int:
-        value = Size(1, self.most).read(node, page)
+        value = Size(0, self.most).read(node, page)
+        if value == 0:
+            raise Refused("an alignment of 0 is not a power of two", "1 is the smallest", "LAM040")
         if value & (value - 1):
             lower = 1 << (value.bit_length() - 1)
             raise Refused(f"an alignment of {value} is not a power of two", f"{lower} and {lower * 2} are", "LAM040")
@@ -180,6 +224,23 @@ class Choice(Kind):
         return {"enum": list(self.names)}
 
 
+def each(node: Seq, one: Callable[[Node, list[Any]], Any]) -> list[Any]:
+    """Reads every item of a list with `one`, which also gets what was read before; tells all that are wrong, each
+    where it stands."""
+    out: list[Any] = []
+    wrong: list[Refused] = []
+    for item in node.items:
+        try:
+            out.append(one(item, out))
+        except Refused as refused:
+            refused.span = refused.span or item.span
+            wrong.append(refused)
+    if wrong:
+        wrong[0].others = tuple(wrong[1:])
+        raise wrong[0]
+    return out
+
+
 @dataclass(frozen=True)
 class Pattern(Kind):
     """What poison writes: a byte, an 8-byte word, or false for nothing. Read as the 8-byte word."""
@@ -214,13 +275,19 @@ class Name(Kind):
         if self.text:
             if not value or len(value) > 79 or not value.isprintable() or not value.isascii() or set(value) & set('"\\'):
                 raise Refused(f"{value!r} is not 1 to 79 printable ASCII characters without quotes")
-        elif not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value):
-            raise Refused(f'"{value}" is not a C identifier')
+            # It stands in comments and in a string literal, where these would begin something else.
+            mark = next((mark for mark in ("*/", "/*", "??") if mark in value), None)
+            if mark:
+                raise Refused(f'"{mark}" has a meaning of its own in C', "leave it out")
+        elif not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,62}", value):
+            raise Refused(f'"{value}" is not a C identifier', "1 to 63 of a-z, A-Z, 0-9 and _, and no digit first")
+        elif value in C_WORDS:
+            raise Refused(f'"{value}" is a word of C or C++', "take another name")
         return value
 
     def schema(self) -> dict[str, Any]:
         return {"type": "string", "minLength": 1, "maxLength": 79} if self.text else \
-            {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}
+            {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$", "maxLength": 63}
 
 
 @dataclass(frozen=True)
@@ -236,11 +303,14 @@ class Ints(Kind):
             raise Refused(f"expected {self.label}, got {describe(node)}", code="LAM022")
         if not node.items:
             raise Refused("the list is empty", "name at least one")
-        values = tuple(Int(self.least, self.most).read(item, page) for item in node.items)
-        twice = next((v for i, v in enumerate(values) if v in values[:i]), None)
-        if twice is not None:
-            raise Refused(f"{twice} is named twice")
-        return values
+
+        def one(item: Node, before: list[int]) -> int:
+            value = Int(self.least, self.most).read(item, page)
+            if value in before:
+                raise Refused(f"{value} is named twice", "name it once")
+            return value
+
+        return tuple(each(node, one))
 
     def schema(self) -> dict[str, Any]:
         return {"type": "array", "minItems": 1, "uniqueItems": True,
@@ -257,20 +327,22 @@ class Levels(Kind):
         if not isinstance(node, Seq):
             raise Refused(f"expected {self.label}, got {describe(node)}", code="LAM022")
         if not 1 <= len(node.items) <= 16:
-            raise Refused("expected 1 to 16 levels")
-        out: list[int | str] = []
-        for item in node.items:
-            value = self.expect(item, int, str)
+            raise Refused(f"{len(node.items)} levels are outside 1 to 16")
+
+        def one(item: Node, before: list[int | str]) -> int | str:
+            if not isinstance(item, Scalar) or type(item.value) not in (int, str):
+                raise Refused(f"expected a number or a percentage, got {describe(item)}", 'write 800, or "80 %"', "LAM022")
+            value = item.value
             if isinstance(value, str):
                 match = re.fullmatch(r"\s*([0-9]{1,3})\s*%\s*", value)
                 if not match or not 1 <= int(match.group(1)) <= 100:
                     raise Refused(f'"{value}" is not a percentage from 1 to 100', 'write "80 %"', "LAM024")
-                out.append(f"{int(match.group(1))}%")
-            elif value < 1:
-                raise Refused(f"{value} is no level: it is always reached")
-            else:
-                out.append(value)
-        return tuple(out)
+                return f"{int(match.group(1))}%"
+            if value < 1:
+                raise Refused(f"{value} is no level: it is always reached", "1 is the lowest")
+            return value
+
+        return tuple(each(node, one))
 
     def schema(self) -> dict[str, Any]:
         return {"type": "array", "minItems": 1, "maxItems": 16, "items": {"anyOf": [
@@ -328,6 +400,8 @@ class Descriptor:
     exactly_one: tuple[str, ...] = ()
     #: Position among the block layers when the spec wrote it below the store: lower is nearer the memory.
     rank: int = 0
+    #: A block layer whose bytes lie right beside the payload's slot, wherever the spec wrote it: always the lowest.
+    innermost: bool = False
     #: Spec lines that the reference page shows.
     example: str = ""
     platforms: tuple[str, ...] = ("linux", "freestanding")

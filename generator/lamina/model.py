@@ -35,6 +35,10 @@ class Const:
         return f"{self.value}U"
 
 
+#: Rules of kind, not of number: they hold whatever the parameters say.
+STRUCTURAL = frozenset(("LAM045", "LAM048", "LAM050", "LAM052", "LAM055", "LAM061"))
+
+
 @dataclass
 class Layer:
     """One layer of one stack: its parameters with defaults applied, and what `resolve` made of them."""
@@ -53,6 +57,8 @@ class Layer:
     #: Branches of a combinator, by parameter name.
     branches: dict[str, "Branch"] = field(default_factory=dict)
     prefix: str = ""
+    #: Parameters whose values are wrong and told already; "*" where the layer itself was only guessed.
+    wrong: set[str] = field(default_factory=set)
 
     @property
     def name(self) -> str:
@@ -93,8 +99,9 @@ class Branch:
     align: int = 16
     before: int = 0
     after: int = 0
-    payload: int = 0
-    slot: int = 0
+    # Without a class-level default: where no plan settled these, reading them is an error.
+    payload: int = field(default_factory=int)
+    slot: int = field(default_factory=int)
     link_offset: int = 0
     link_bytes: int = 0
     meta_bytes: int = 0
@@ -104,6 +111,8 @@ class Branch:
     #: C expression of the exact bytes for `n` objects, with `(n)` as the argument.
     footprint: str = ""
     footprint_of: Callable[[int], int] | None = None
+    #: A rule was broken here, so numbers that depend on it are not to be had.
+    failed: bool = False
 
     @property
     def layers(self) -> list[Layer]:
@@ -115,10 +124,40 @@ class Branch:
     def find(self, name: str) -> Layer | None:
         return next((layer for layer in self.layers if layer.name == name), None)
 
+    def never_acts(self, layer: Layer, param: str | None = None) -> None:
+        """A block layer over a store without slots: over one that frees no single block it would never act."""
+        self.failed = True
+        if not self.store.desc.whole:  # a store that is a source says what can't stand above it
+            self.report("LAM050", layer, param, f"{layer.name} never acts over a {self.store.name}, which frees no single "
+                        f"{self.store.desc.unit}", notes=[(self.store.span, f"{self.store.name} stands here")],
+                        help=f"take a store that does, such as slab, or drop {param or layer.name}")
+
+    def align_remedy(self, align: int) -> str:
+        """What to write where the memory is aligned too little."""
+        if self.source.desc.param("align"):
+            return f"give {self.source.name} align = {align}"
+        return f"{self.source_align} is the most that {self.source.name} gives"
+
     def report(self, code: str, layer: Layer, param: str | None, message: str, *, help: str | None = None,
                notes: Sequence[tuple[Span | None, str]] = ()) -> None:
-        span = layer.where(param) if param else layer.span
-        self.stack.diags.error(code, span, message, notes=notes, help=help)
+        """An error of a layer or of one of its parameters. It is left out where it may only follow from a value that
+        is wrong itself, which was told already."""
+        self.failed = True
+        if not self._follows(code, layer, param, notes):
+            span = layer.where(param) if param else layer.span
+            self.stack.diags.error(code, span, message, notes=notes, help=help)
+
+    def _follows(self, code: str, layer: Layer, param: str | None, notes: Sequence[tuple[Span | None, str]]) -> bool:
+        if "*" in layer.wrong or param in layer.wrong or (layer.wrong and code not in STRUCTURAL):
+            return True
+        for other in self.stack.layers:
+            if other.wrong:
+                spans = [other.given[name] for name in other.wrong if name in other.given]
+                if code not in STRUCTURAL or "*" in other.wrong:
+                    spans += [other.span, *other.given.values()]
+                if any(span in spans for span, _ in notes):
+                    return True
+        return False
 
 
 @dataclass
@@ -136,6 +175,8 @@ class Stack:
     #: Access and observer layers, from the memory up.
     upper: list[Layer] = field(default_factory=list)
     option_spans: dict[str, Span] = field(default_factory=dict)
+    #: Errors were told while it was read; it may still be held against the rules, but never emitted.
+    wrong: bool = False
 
     @property
     def layers(self) -> list[Layer]:

@@ -9,7 +9,7 @@ import os
 import sys
 from pathlib import Path
 
-from . import codes, paths
+from . import codes, paths, rule_codes
 from .codes import Code
 from .descriptor import Descriptor
 
@@ -54,8 +54,9 @@ def layers() -> dict[str, Descriptor]:
 
 @functools.lru_cache(maxsize=None)
 def all_codes() -> dict[str, Code]:
-    """Every diagnostic code: the general ones and those that layers bring."""
-    merged = dict(codes.CODES)
+    """Every diagnostic code: the loaders', the rules' and those that layers bring."""
+    merged = {**codes.CODES, **rule_codes.CODES}
+    assert len(merged) == len(codes.CODES) + len(rule_codes.CODES)
     for descriptor in layers().values():
         for code in descriptor.codes:
             if code.id in merged:

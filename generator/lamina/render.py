@@ -38,23 +38,13 @@ def environment() -> Any:
 _shared = functools.lru_cache(maxsize=1)(environment)
 
 
-def constants(stack: Stack, *texts: str) -> list[Const]:
-    """The stack's constants that the texts name, and those that users of the header count on."""
-    joined = "\n".join(texts)
-    upper = stack.name.upper()
+def constants(stack: Stack) -> list[Const]:
+    """All numbers of the stack, from the memory up: the header documents the whole layout."""
     out: dict[str, Const] = {}
     for layer in stack.layers:
-        for key, const in layer.consts.items():
-            name = f"{upper}_{const.name}"
-            if const.name not in out and (key in views.PUBLIC or _names(joined, name)):
-                out[const.name] = const
+        for const in layer.consts.values():
+            out.setdefault(const.name, const)
     return list(out.values())
-
-
-def _names(text: str, word: str) -> bool:
-    import re
-
-    return re.search(rf"\b{word}\b", text) is not None
 
 
 class Renderer:
@@ -69,12 +59,11 @@ class Renderer:
         return self.env.get_template(f"artefacts/{template}").render(**context)
 
     def flat(self) -> dict[str, str]:
-        """Header and source. The first pass finds which constants and headers the text uses."""
+        """Header and source. The first pass finds which runtime headers the text uses."""
         S, M = views.flat(self.composer, self.spec, self.command)
-        S.constants, S.header_includes, S.source_includes = [], [], []
+        S.constants, S.header_includes, S.source_includes = constants(self.stack), [], []
         header = self._render("flat.h.j2", S=S, M=M)
         source = self._render("flat.c.j2", S=S, M=M)
-        S.constants = constants(self.stack, header, source)
         S.header_includes = ["core.h", *views.headers_for(header)]
         S.source_includes = [h for h in views.headers_for(source) if h not in S.header_includes]
         self.S, self.M = S, M
@@ -86,11 +75,9 @@ class Renderer:
         from .twin import generic
 
         S, M = generic(self.composer, self.spec, self.command)
-        S.constants, S.header_includes, S.source_includes = [], [], []
+        S.header_includes, S.source_includes = [], []
         header = self._render("generic.h.j2", S=S, M=M)
         source = self._render("generic.c.j2", S=S, M=M)
-        shared = {const.name for const in self.S.constants}
-        S.constants = [c for c in constants(self.stack, header, source) if c.name not in shared]
         S.header_includes = [h for h in views.headers_for(header) if h not in self.S.header_includes]
         S.source_includes = [h for h in views.headers_for(source) if h not in S.header_includes + self.S.header_includes]
         self.twin_view = S
@@ -100,16 +87,27 @@ class Renderer:
     def artefacts(self, generic: bool, tests: bool) -> dict[str, str]:
         """Every file of the stack, but for the manifest, which needs the formatted text."""
         files = self.flat()
-        twin = self.twin()  # rendered in any case: the tests' shape must not depend on an option
         if generic:
-            files.update(twin)
+            files.update(self.twin())
         if tests:
             files.update(self.tests(generic))
         files[f"{self.stack.name}.md"] = self.page()
         return files
 
     def tests(self, generic: bool) -> dict[str, str]:
-        return {}
+        """The Catch2 file and one adapter per form."""
+        name = self.stack.name
+        out: dict[str, str] = {}
+        shown = [(self.S, "flat")] + ([(self.twin_view, "generic")] if generic else [])
+        for S, form in shown:
+            views.subject(self.composer, S, form)
+            out[f"test_{name}_{form}.c"] = self._render("subject.c.j2", S=S)
+        forms = views.test_forms(self.S, self.twin_view if generic else None)
+        contract = [(fn, about) for fn, about, concerns in views.CONTRACT if concerns(self.S)]
+        cases = self.composer.test_cases(forms)
+        out[f"test_{name}.cpp"] = self._render("test.cpp.j2", S=self.S, forms=forms, contract=contract, cases=cases)
+        return out
 
     def page(self) -> str:
-        return ""
+        """The Markdown page."""
+        return self._render("page.md.j2", S=self.S, M=self.M, stack=self.stack)

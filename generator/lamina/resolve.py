@@ -8,35 +8,76 @@ slot, goes up through the blocks and down through the ranges to the source, whic
 
 from __future__ import annotations
 
-from .descriptor import Role
-from .diagnostics import Diagnostics
+from typing import Callable
+
 from .model import Branch, Layer, Stack
+from .tree import Span
 from .validate import RESERVED
 
 
 def resolve(stack: Stack) -> bool:
-    """Resolves one stack; False when it broke a rule (the errors are in its diagnostics)."""
+    """Resolves one stack; False when it broke a rule (the errors are in its diagnostics).
+
+    A stack that is wrong already is still held against the rules: those of kind, and those whose numbers are to be
+    had. What only follows from another mistake is not told.
+    """
     before = stack.diags.errors
     _name_layers(stack)
+    settled = True
     for branch in stack.branches:
-        _resolve_branch(branch)
-        if stack.diags.errors > before:
-            return False
-    for layer in ([stack.combinator] if stack.combinator else []) + stack.upper:
+        _shape(branch)
+    for branch in stack.branches:
+        settled = _plan(branch) and settled
+    upper = ([stack.combinator] if stack.combinator else []) + stack.upper
+    for layer in upper:
         if layer.desc.shape:
             layer.desc.shape(layer, stack.main)
-    for layer in ([stack.combinator] if stack.combinator else []) + stack.upper:
-        if layer.desc.plan:
-            layer.desc.plan(layer, stack.main)
+    settled = settled and not stack.wrong and not any(branch.failed for branch in stack.branches)
+    if settled:
+        for layer in upper:
+            if layer.desc.plan:
+                layer.desc.plan(layer, stack.main)
     for branch in stack.branches:
         for layer in branch.layers:
-            if layer.desc.rules:
-                layer.desc.rules(layer, branch)
-    for layer in ([stack.combinator] if stack.combinator else []) + stack.upper:
-        if layer.desc.rules:
-            layer.desc.rules(layer, stack.main)
+            _ask(layer.desc.rules, layer, branch, settled)
+    for layer in upper:
+        _ask(layer.desc.rules, layer, stack.main, settled)
     _stack_rules(stack)
-    return stack.diags.errors == before
+    return stack.diags.errors == before and not stack.wrong
+
+
+def _shape(branch: Branch) -> None:
+    branch.split = branch.find("split_metadata")
+    branch.guard = branch.find("guard")
+    for layer in branch.layers:
+        if layer.desc.shape:
+            layer.desc.shape(layer, branch)
+
+
+def _plan(branch: Branch) -> bool:
+    """The numbers, from the store out; False where they are not to be had, and then those that every layer may ask
+    for are taken away, so that no rule is held against zeros."""
+    source, store = branch.source, branch.store
+    order = [store, *branch.blocks, *reversed(branch.ranges)] + ([source] if source is not store else [])
+    branch.failed = branch.failed or any(layer.wrong for layer in branch.layers)
+    for layer in order:
+        if branch.failed:
+            del branch.payload, branch.slot
+            return False
+        _ask(layer.desc.plan, layer, branch, not branch.stack.main.failed)
+    return not branch.failed
+
+
+def _ask(act: Callable[[Layer, Branch], None] | None, layer: Layer, branch: Branch, settled: bool) -> None:
+    if act is None:
+        return
+    try:
+        act(layer, branch)
+    except (AttributeError, KeyError):
+        # It asked for a fact that was never settled, since something that is told already stood in its way.
+        if settled:
+            raise
+        branch.failed = True
 
 
 def _name_layers(stack: Stack) -> None:
@@ -54,41 +95,33 @@ def _name_layers(stack: Stack) -> None:
             layer.id = f"{layer.id}_{layer.role.value}"
 
 
-def _resolve_branch(branch: Branch) -> None:
-    source, store = branch.source, branch.store
-    branch.split = branch.find("split_metadata")
-    branch.guard = branch.find("guard")
-    for layer in branch.layers:
-        if layer.desc.shape:
-            layer.desc.shape(layer, branch)
-    if not branch.stack.diags.ok:
-        return
-    order = [store, *branch.blocks, *reversed(branch.ranges)] + ([source] if source is not store else [])
-    for layer in order:
-        if layer.desc.plan:
-            layer.desc.plan(layer, branch)
-        if not branch.stack.diags.ok:
-            return
-
-
 def _stack_rules(stack: Stack) -> None:
     """What holds for every stack, whatever its layers."""
     target = stack.options.target
     for layer in stack.layers:
-        if target not in layer.desc.platforms:
+        if target not in layer.desc.platforms and "*" not in layer.wrong:
             stack.diags.error("LAM057", layer.span, f"{layer.name} is not to be had on the target {target}",
-                              notes=[(stack.option_spans.get("target"), "the target is chosen here")],
+                              notes=_note(stack, "target", "the target is chosen here"),
                               help="it is there on " + ", ".join(layer.desc.platforms))
+        if target == "freestanding" and not layer.wrong:
+            for what in getattr(layer.x, "needs", ()):
+                stack.diags.error("LAM057", layer.span, f"{layer.name} needs {what} here, which the target {target} doesn't "
+                                  "have", notes=_note(stack, "target", "the target is chosen here"),
+                                  help="take a parameter that needs none; `lamina explain " + layer.name + "` lists them")
     if stack.options.real_time:
         for layer in stack.layers:
             cost = getattr(layer.x, "cost", layer.desc.cost)
-            if not cost.startswith("O(1)"):
+            if not cost.startswith("O(1)") and not layer.wrong:
                 stack.diags.error("LAM056", layer.span, f"{layer.name} takes {cost}, so the real-time claim is untrue",
-                                  notes=[(stack.option_spans.get("real_time"), "the claim is made here")],
+                                  notes=_note(stack, "real_time", "the claim is made here"),
                                   help="drop real_time, or choose layers that are O(1)")
     if stack.options.checks == "none":
         for layer in stack.layers:
             if getattr(layer.x, "needs_checks", None):
                 stack.diags.error("LAM059", layer.span, f'{layer.name} {layer.x.needs_checks}, which checks = "none" '
-                                  "leaves out", notes=[(stack.option_spans.get("checks"), "left out here")],
+                                  "leaves out", notes=_note(stack, "checks", "left out here"),
                                   help='drop checks = "none"')
+
+
+def _note(stack: Stack, option: str, text: str) -> list[tuple[Span | None, str]]:
+    return [(stack.option_spans[option], text)] if option in stack.option_spans else []

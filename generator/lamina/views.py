@@ -16,7 +16,6 @@ from .descriptor import Role
 from .model import Branch, Layer, Stack
 
 ABI = 1
-PUBLIC = {"payload_bytes", "slot_count", "slot_align", "capacity_bytes", "min_align", "buffer_align"}
 #: Which runtime header declares what: emitted code includes what it uses and nothing else.
 HEADERS = (
     ("block.h", r"\blamina_(fill_word|holds_word|first_mismatch|zero)\b"),
@@ -193,7 +192,7 @@ def common(composer: Composer, form: Form, generic: bool, spec: str, command: st
     S.report_event = f"{S.p}_report(self, &event);" if S.can.handler else "lamina_corruption_abort(&event);"
     S.unknown_event = (f'{{ .stack = "{S.name}", .layer = "{main.store.name}", .what = "damaged", .address = slot, '
                        ".offset = 0, .expected = 0, .found = 0 }")
-    S.missized = S.checks and S.can.free_sized and not main.store.desc.whole and not generic
+    S.missized = S.checks and S.can.free_sized and not main.store.desc.whole
     S.before_reset = composer.join(stack.main.blocks, "before_reset", main, form)
     S.reset = "\n".join(t for t in (
         composer.join([main.store, *main.blocks], "reset", main, form),
@@ -376,3 +375,118 @@ def _secondary(composer: Composer, S: SimpleNamespace) -> None:
     template = composer.env.get_template("artefacts/secondary.j2").module
     S.secondary_alloc = _tidy(template.alloc(S, B, composer.payload_of("slot", branch)))
     S.secondary_free = _tidy(template.free(S, B, composer.slot_of("ptr", branch)))
+
+
+#: Contract functions of the harness, what each proves, and which stacks it concerns.
+CONTRACT = (
+    ("fresh", "a new instance is empty and whole", lambda S: True),
+    ("alignment", "every object is aligned as promised", lambda S: True),
+    ("no_overlap", "objects don't overlap", lambda S: True),
+    ("usable_size", "the usable size can be used", lambda S: S.can.usable_size),
+    ("exhaustion", "exactly the promised number is served", lambda S: S.capacity_promised != "0"),
+    ("reuse", "what is freed is had again", lambda S: S.can.free),
+    ("order", "freed objects come back in the promised order", lambda S: S.can.free),
+    ("free_sized", "a sized free frees, and a wrong size is reported", lambda S: S.can.free_sized),
+    ("zeroed", "alloc_zeroed gives zeros", lambda S: True),
+    ("reset", "reset frees everything", lambda S: S.can.reset),
+    ("mark_rewind", "rewind goes back to a mark, and to no other place", lambda S: S.can.marks),
+    ("resize", "the last block grows and shrinks in place", lambda S: S.can.resize),
+    ("realloc", "realloc keeps the contents", lambda S: S.can.resize),
+    ("ownership", "owns tells objects from all else", lambda S: S.can.owns),
+    ("walk", "walk visits each object once", lambda S: S.can.walk),
+    ("statistics", "the counters are right", lambda S: S.can.stats and not S.sharded),
+    ("release", "unused memory goes back and can be had again", lambda S: S.can.release_unused),
+    ("refused_requests", "a refused request changes nothing", lambda S: True),
+    ("free_null", "free of NULL does nothing", lambda S: S.can.free),
+    ("bad_frees", "a bad free is reported", lambda S: S.can.free and S.checks and not S.can.handler),
+    ("bad_frees_call_back", "a bad free calls the handler, and the allocator goes on", lambda S: S.can.free and S.checks and S.can.handler),
+    ("life_cycle", "destroy and init again", lambda S: True),
+    ("independence", "two instances don't meet", lambda S: not S.one_instance),
+    ("footprint", "the footprint is exact", lambda S: S.can.init_with),
+    ("nothing_left_behind", "nothing is left behind", lambda S: S.hosted),
+    ("random_traces", "invariants hold after every step of random traces", lambda S: True),
+    ("platform_failures", "every platform call may fail", lambda S: S.hosted),
+    ("threads_any", "any thread may call", lambda S: S.access is not None and S.access.name == "mutex"),
+    ("threads_remote_free", "any thread may free", lambda S: S.access is not None and S.access.name == "owner"),
+    ("threads_stalled_owner", "a stalled owner holds nobody up", lambda S: S.access is not None and S.access.name == "owner"),
+    ("threads_bad_frees", "another thread's bad free is reported", lambda S: S.access is not None and S.access.name == "owner" and S.checks),
+)
+
+
+def subject(composer: Composer, S: SimpleNamespace, form: str) -> None:
+    """What the test adapter of one form needs beyond the form's view."""
+    stack = composer.stack
+    main, store = stack.main, stack.main.store
+    bound_form = Form.HANDLE if S.generic else Form.FLAT
+    S.form = form
+    S.fault = stack.find("fault") is not None
+    whole = any(b.store.desc.whole for b in stack.branches)
+    S.footprint = main.footprint if stack.combinator is None else ""
+    S.capacity_promised = "0"
+    if not whole and stack.combinator is None:
+        const = store.consts.get("capacity_bytes" if S.sized else "slot_count")
+        S.capacity_promised = f"{S.upper}_{const.name}" if const else "0"
+    quarantine = main.find("quarantine")
+    S.held = quarantine.x.count if quarantine else 0
+    S.one_instance = (S.static_instance and S.flat) or any(
+        b.source.name == "static" and not b.source.x.inline for b in stack.branches)
+    statistics = stack.find("statistics")
+    S.sharded = statistics is not None and statistics.x.mode == "sharded"
+    S.stat_fields = []
+    if statistics is not None:
+        if statistics.x.frees:
+            S.stat_fields += ["frees", "live"] + ([] if S.sharded else ["peak"])
+        if not (statistics.x.sized and statistics.x.frees):
+            S.stat_fields += ["bytes"] + ([] if S.sharded and not statistics.x.sized else ["peak_bytes"])
+    flags: list[str] = []
+    order = getattr(store.x, "order", "none")
+    if order in ("lifo", "fifo", "address") and not quarantine and stack.combinator is None and not getattr(store.x, "chunked", False):
+        flags.append(order.upper())
+    if order == "random" or (quarantine and quarantine.x.random):
+        flags.append("RANDOM")
+    if getattr(store.x, "detects_double_free", False) and S.checks:
+        flags.append("DETECTS_DOUBLE_FREE")
+    if S.can.free and S.checks and not whole and not store.desc.whole:
+        flags.append("DETECTS_FOREIGN")
+    poison, zeroize = main.find("poison"), main.find("zeroize")
+    if poison and poison.x.verify:
+        flags.append("VERIFIES_POISON")
+    if main.find("canary"):
+        flags.append("CANARY")
+    if zeroize and zeroize.x.on_free and not S.sized:
+        flags.append("ZEROIZES")
+    if stack.access and stack.access.name == "mutex":
+        flags.append("THREADS_ANY")
+    if stack.access and stack.access.name == "owner":
+        flags.append("THREADS_FREE")
+    if whole:
+        flags.append("UNBOUNDED")
+    if S.static_instance and S.flat:
+        flags.append("STATIC_INSTANCE")
+    if S.can.init_with:
+        flags.append("CALLER_BUFFER")
+    if S.can.handler:
+        flags.append("CALLBACK")
+    if store.name == "bump" and stack.combinator is None:
+        flags.append("BUMP")
+    if stack.combinator:
+        flags.append("SCATTERED")
+    S.subject_flags = [f"LAMINA_SUBJECT_{flag}" for flag in flags]
+    target = main.guard or main.source
+    S.memory = composer.macro(target, "memory", main, bound_form)
+    if not S.memory and not store.desc.whole:
+        capacity = composer.macro(store, "capacity", main, bound_form)
+        each = "" if S.sized else f" * {S.upper}_{store.consts['slot_bytes'].name}"
+        S.memory = f"out.base = self->{store.id}.base;\nout.bytes = {capacity}{each};\nout.committed = out.bytes;"
+
+
+def test_forms(S: SimpleNamespace, twin: SimpleNamespace | None) -> list[SimpleNamespace]:
+    """The forms that the emitted tests go through."""
+    out = []
+    for view in (S, twin) if twin is not None else (S,):
+        static = view.static_instance and view.flat
+        out.append(SimpleNamespace(
+            p=view.p, P=view.p, C=view.p.upper(), t=view.t, subject=f"{view.name}_{view.form}_subject", static=static,
+            self="" if static else f"static_cast<{view.t} *>(instance.self())",
+            self_comma="" if static else f"static_cast<{view.t} *>(instance.self()), "))
+    return out

@@ -491,7 +491,7 @@ static void slab_free(void *handle, void *ptr)
         if (broken(self, TOY_REMOTE_FREE_LOST) && (lamina_atomic_fetch_add_size_relaxed(&lost, 1) % 50U == 0U)) {
             return;
         }
-        if (!slab_claim(self, ptr) && !broken(self, TOY_REMOTE_FREE_UNCHECKED)) {
+        if (!broken(self, TOY_REMOTE_FREE_UNCHECKED) && !slab_claim(self, ptr)) {
             return;
         }
         void *head = lamina_atomic_load_ptr_relaxed(&self->remote);

@@ -14,6 +14,14 @@ TOOLS = ("cmake", "ctest", "ninja", "make", "cc", "c++", "gcc", "g++", "as", "ld
 
 
 @pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """The example with its files generated, as its repository would hold them."""
+    folder = tree.copy_example("committed", tmp_path / "source")
+    tree.lamina("generate", "cache.lua", "-o", "generated", cwd=folder)
+    return folder
+
+
+@pytest.fixture
 def without_python(tmp_path: Path) -> dict[str, str]:
     """An environment whose PATH has a compiler and CMake, but neither Python nor Lua."""
     folder = tmp_path / "bin"
@@ -25,8 +33,7 @@ def without_python(tmp_path: Path) -> dict[str, str]:
     return {"PATH": str(folder), "LAMINA_PYTHON": str(tmp_path / "no-such-python")}
 
 
-def test_builds_without_python(prefix: Path, tmp_path: Path, without_python: dict[str, str]) -> None:
-    source = tree.copy_example("committed", tmp_path / "source")
+def test_builds_without_python(source: Path, prefix: Path, tmp_path: Path, without_python: dict[str, str]) -> None:
     said = tree.configure(source, tmp_path / "build", f"-DCMAKE_PREFIX_PATH={prefix}", "--trace-expand",
                           env=without_python)
     assert "lamina_add_allocator(cache_memory SPEC cache.lua MODE COMMITTED )" in said
@@ -44,8 +51,7 @@ def test_the_whole_tree_builds_without_python(tmp_path: Path, without_python: di
     assert "LAMINA_PYTHON" not in (tmp_path / "build" / "CMakeCache.txt").read_text()
 
 
-def test_check_passes_then_tells(prefix: Path, tmp_path: Path) -> None:
-    source = tree.copy_example("committed", tmp_path / "source")
+def test_check_passes_then_tells(source: Path, prefix: Path, tmp_path: Path) -> None:
     tree.configure(source, tmp_path / "build", f"-DCMAKE_PREFIX_PATH={prefix}", "-DCHECK_GENERATED=ON")
     tree.build(tmp_path / "build")
     tree.run("ctest", "--test-dir", tmp_path / "build", "--output-on-failure", "--no-tests=error")
@@ -59,8 +65,7 @@ def test_check_passes_then_tells(prefix: Path, tmp_path: Path) -> None:
     tree.run("ctest", "--test-dir", tmp_path / "build", status=8)
 
 
-def test_a_hand_edit_is_told(prefix: Path, tmp_path: Path) -> None:
-    source = tree.copy_example("committed", tmp_path / "source")
+def test_a_hand_edit_is_told(source: Path) -> None:
     edited = source / "generated" / "cache_entry" / "cache_entry.c"
     edited.write_text(edited.read_text() + "/* just this once */\n")
     said = tree.lamina("check", "cache.lua", "-o", "generated", cwd=source, status=3)

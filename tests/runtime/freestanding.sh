@@ -1,14 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# Without an operating system the runtime needs memcpy and memset and nothing else; a program made of it, of those two, and
-# of no C library at all, runs.
+# Without an operating system the runtime needs memcpy and memset and nothing else; a program made of it, of those two,
+# and of no C library at all, runs.
 #
 #   freestanding.sh CC CXX RUNTIME-FOLDER
 set -eu
 cc=$1 runtime=$3
 here=$(cd "$(dirname "$0")" && pwd)
-flags='-std=c11 -ffreestanding -fno-stack-protector -fno-pic -fno-pie -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wundef -Werror'
+flags='-std=c11 -ffreestanding -fno-stack-protector -fno-pic -fno-pie'
+flags="$flags -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wundef -Werror"
+expected='lamina: firmware: poison: poison overwritten at 0x20 (offset 3: expected 0xde, found 0xdf)'
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -40,7 +42,7 @@ for level in 0 1 2 3 s; do
                 $cc $flags -O$level -fno-builtin -c "$here/freestanding_start.c" -o "$work/start.o"
             $cc -nostdlib -static -o "$work/program" $objects "$work/start.o"
             said=$("$work/program" 2>&1) && status=0 || status=$?
-            if [ "$status" != 42 ] || [ "$said" != "lamina: firmware: poison: poison overwritten at 0x20 (offset 3: expected 0xde, found 0xdf)" ]; then
+            if [ "$status" != 42 ] || [ "$said" != "$expected" ]; then
                 echo "-O$level: the program ended with status $status and said: $said" >&2
                 exit 1
             fi

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# What the inline functions compile to. The limits are for gcc -O2 on baseline x86-64, where the budgets of whole allocators
-# are counted; any other compiler or machine is skipped (77).
+# What the inline functions compile to. The limits are for gcc -O2 on baseline x86-64, where the budgets of whole
+# allocators are counted; any other compiler or machine is skipped (77).
 #
 #   instructions.sh CC CXX RUNTIME-FOLDER
 set -eu
@@ -44,7 +44,8 @@ same() { # FUNCTION FUNCTION
     fi
 }
 
-# Beside what they are about, these hold a load of the constant (which a loop hoists), a return, a jump to the cold path.
+# Beside what they are about, these hold a load of the constant, which a loop hoists, a return, and a jump to the cold
+# path.
 at_most holds_56 19   # 16 of them in line, the branch and the zero to compare with included
 at_most holds_48 16
 at_most holds_8 5

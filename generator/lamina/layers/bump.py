@@ -20,7 +20,7 @@ def plan(layer: Layer, branch: Branch) -> None:
     if branch.source_align < align:
         branch.report("LAM044", layer, "min_align", f"blocks aligned to {align} can't come from memory aligned to "
                       f"{branch.source_align}", notes=[(branch.source.where("align"), "the source's alignment")],
-                      help=f"give {branch.source.name} align = {align}")
+                      help=branch.align_remedy(align))
         return
     total = branch.declared
     if total is None and not branch.dynamic:
@@ -33,14 +33,17 @@ def plan(layer: Layer, branch: Branch) -> None:
         page = branch.stack.options.page_size
         if branch.guard:
             # The outer guards come out of what the spec declares.
-            total = total // page * page - page * (int(branch.guard.p.head) + int(branch.guard.p.tail)
-                                                   + branch.guard.p.random)
+            total = max(0, total // page * page - page * (int(branch.guard.p.head) + int(branch.guard.p.tail)
+                                                          + branch.guard.p.random))
         elif branch.os_memory:
             unit = {"2M": 2 << 20, "1G": 1 << 30, "transparent": 2 << 20}.get(branch.source.p.huge_pages, page)
             total = -(-total // unit) * unit
         usable = total // align * align
         if usable <= 0:
-            branch.report("LAM043", layer, None, f"{total} bytes hold no block of {align}", help="give the source more")
+            branch.report("LAM043", layer, None, f"{total} bytes hold no block of {align}",
+                          notes=[(branch.source.span, "the bytes are given here")] +
+                          ([(branch.guard.span, "the outer guards are taken from them here")] if branch.guard else []),
+                          help=f"give {branch.source.name} more")
             return
         layer.const("capacity_bytes", usable, f"whole granules of {align} in {total} bytes")
         branch.region_bytes = usable
@@ -54,7 +57,10 @@ def plan(layer: Layer, branch: Branch) -> None:
     x.releases = branch.os_memory
     if x.reset == "limit":
         page = branch.stack.options.page_size
-        layer.const("reset_limit_bytes", -(-(p.limit or 0) // page) * page, "kept by reset, in whole pages")
+        kept = layer.const("reset_limit_bytes", -(-(p.limit or 0) // page) * page, "kept by reset, in whole pages")
+        if not branch.dynamic and kept > branch.region_bytes:
+            branch.report("LAM059", layer, "limit", f"a limit of {p.limit} bytes is above all {branch.region_bytes} that "
+                          "there are, so reset never gives anything back", help='reset = "retain" says so')
     branch.footprint = f"((((size_t)(n) + {align - 1}U) / {align}U) * {align}U)" if align > 1 else "((size_t)(n))"
     branch.footprint_of = lambda n: -(-n // align) * align
 
@@ -72,10 +78,6 @@ def rules(layer: Layer, branch: Branch) -> None:
         if name in layer.given and not branch.lazy:
             branch.report("LAM059", layer, name, f"{name} has no meaning where all memory is there from the start",
                           help='it goes with a source that has commit = "lazy"')
-    for block in branch.blocks:
-        if block.name in ("canary", "quarantine"):
-            branch.report("LAM050", block, None, f"{block.name} never acts over a bump, which frees no single block",
-                          notes=[(layer.span, "bump stands here")], help="take a slab, or drop it")
 
 
 LAYER = Descriptor(

@@ -9,14 +9,14 @@ from ..model import Branch, Layer
 def shape(layer: Layer, branch: Branch) -> None:
     p, x = layer.p, layer.x
     if branch.store.x.sized:
-        branch.report("LAM050", layer, None, f"canary never acts over a {branch.store.name}, which frees no single block",
-                      notes=[(branch.store.span, f"{branch.store.name} stands here")], help="take a slab, or drop it")
+        branch.never_acts(layer)
         return
     x.before, x.after = p.place in ("before", "both"), p.place in ("after", "both")
     if x.before:
         branch.before = -(-p.size // branch.align) * branch.align
     if x.after:
         branch.after = p.size
+    x.needs_checks = "is verified on free"
     x.per_slot = p.secret == "slot"
     x.word = p.size == 8
 
@@ -34,7 +34,7 @@ def plan(layer: Layer, branch: Branch) -> None:
 
 def rules(layer: Layer, branch: Branch) -> None:
     statistics = branch.stack.find("statistics")
-    if statistics and statistics.position < layer.position and not branch.name:
+    if statistics and branch.store.position < statistics.position < layer.position and not branch.name:
         branch.report("LAM052", layer, None, "canary outside statistics makes its numbers wrong",
                       notes=[(statistics.span, "statistics counts bytes here, below the canary")],
                       help="write statistics after canary")
@@ -44,6 +44,7 @@ LAYER = Descriptor(
     name="canary",
     role=Role.BLOCK,
     rank=0,
+    innermost=True,
     brief="secret bytes around each payload",
     doc="Secret bytes before and behind the payload, random in each process, or different for each slot. They are "
         "written when a slot is first cut and stay for its life, so they are verified before reuse, on free and by "

@@ -14,6 +14,7 @@ def shape(layer: Layer, branch: Branch) -> None:
     if not (p.head or p.tail or p.every or p.random):
         branch.report("LAM023", layer, None, "guard guards nothing", help="head, tail, every or random")
     x.head, x.tail, x.random, x.every = p.head, p.tail, p.random, p.every
+    x.needs = ("random bytes",) if p.random else ()
 
 
 def plan(layer: Layer, branch: Branch) -> None:
@@ -39,7 +40,7 @@ def rules(layer: Layer, branch: Branch) -> None:
     if not branch.os_memory:
         branch.report("LAM045", layer, None, "guard can't protect memory that isn't the operating system's",
                       notes=[(source.span, f"the memory is {source.desc.brief}")], help="take lamina.mmap as the source")
-    if layer.x.every and not branch.store.x.groups:
+    if layer.x.every and not branch.store.x.groups and branch.os_memory:
         branch.report("LAM059", layer, "every", f"{branch.store.name} has no slots to guard between",
                       help="head and tail guard its range")
     if layer.x.every and branch.store.x.groups and 2 * branch.store.x.groups > MAPPINGS:

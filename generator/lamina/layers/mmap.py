@@ -22,7 +22,7 @@ def shape(layer: Layer, branch: Branch) -> None:
     branch.declared = p.size or p.reserve
     x.lazy, x.huge = branch.lazy, p.huge_pages
     x.explicit_huge = p.huge_pages in ("2M", "1G")
-    x.cost = "O(1)"
+    x.cost = "O(1)" if not branch.lazy else "the time of a system call at each commit step"
 
 
 def plan(layer: Layer, branch: Branch) -> None:
@@ -68,6 +68,15 @@ def rules(layer: Layer, branch: Branch) -> None:
     if p.huge_fallback and not layer.x.explicit_huge:
         branch.report("LAM059", layer, "huge_fallback", "huge_fallback has nothing to fall back from",
                       help='it goes with huge_pages = "2M" or "1G"')
+    if "reserve" in layer.given and not branch.lazy:
+        branch.report("LAM059", layer, "reserve", "reserve promises address space without charge, but everything is "
+                      "committed at init", help='say commit = "lazy", or size in place of reserve')
+    for name, happens in (("populate", "faulted in"), ("noreserve", "charged")):
+        if getattr(p, name) and branch.reserved and not (branch.lazy and name == "populate"):
+            cause = layer.where("commit") if branch.lazy else branch.guard.span
+            branch.report("LAM059", layer, name, f"{name} has no meaning where pages are {happens} as they are committed",
+                          notes=[(cause, "pages are made accessible one by one for " +
+                                  ("the lazy commit" if branch.lazy else "guard"))], help=f"drop {name}")
     if "step" in layer.given and not branch.lazy:
         branch.report("LAM059", layer, "step", "step has no meaning where everything is committed at once",
                       help='it goes with commit = "lazy"')

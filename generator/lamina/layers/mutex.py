@@ -9,7 +9,7 @@ LAYER = Descriptor(
     role=Role.ACCESS,
     brief="any thread, one at a time",
     doc="Every operation holds the instance's lock. Handlers run with the lock held and must not call the allocator.",
-    cost="O(1) beside the wait for the lock",
+    cost="the wait for the lock, then O(1)",
     platforms=("linux",),
     example="lamina.mutex {}",
 )

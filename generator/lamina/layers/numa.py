@@ -8,27 +8,30 @@ from ..model import Branch, Layer
 POLICIES = ("bind", "preferred", "preferred_many", "interleave", "weighted_interleave", "local")
 
 
-def plan(layer: Layer, branch: Branch) -> None:
+def shape(layer: Layer, branch: Branch) -> None:
     p, x = layer.p, layer.x
-    x.policy = next(name for name in POLICIES if name in layer.given)
+    x.policy = next((name for name in POLICIES if name in layer.given), "local")
     x.nodes = () if x.policy == "local" else getattr(p, x.policy)
     x.symbol = "LAMINA_NUMA_" + x.policy.upper()
-    if x.nodes:
-        layer.const("numa_nodes", len(x.nodes), "nodes that the policy names")
+
+
+def plan(layer: Layer, branch: Branch) -> None:
+    if layer.x.nodes:
+        layer.const("numa_nodes", len(layer.x.nodes), "nodes that the policy names")
 
 
 def rules(layer: Layer, branch: Branch) -> None:
     p = layer.p
     source = branch.source
     if not branch.os_memory:
-        branch.report("LAM045", layer, None, f"numa can't place memory that isn't the operating system's",
+        branch.report("LAM045", layer, None, "numa can't place memory that isn't the operating system's",
                       notes=[(source.span, f"the memory is {source.desc.brief}")], help="take lamina.mmap as the source")
     if getattr(source.p, "populate", False):
         branch.report("LAM046", layer, None, "numa over pages that are already touched comes too late",
                       notes=[(source.where("populate"), "populate touches them here")], help="drop populate")
     if layer.x.policy == "local" and p.local is False:
         branch.report("LAM023", layer, "local", "local = false is no policy", help="local = true")
-    if layer.x.policy == "preferred" and len(layer.x.nodes) > 1:
+    if layer.x.policy == "preferred" and len(layer.x.nodes or ()) > 1:
         branch.report("LAM023", layer, "preferred", "preferred takes one node",
                       help="preferred_many takes several")
 
@@ -51,6 +54,7 @@ LAYER = Descriptor(
         Param("optional", Flag(), "Go on where the system can't do it.", False),
     ),
     exactly_one=POLICIES,
+    shape=shape,
     plan=plan,
     rules=rules,
     platforms=("linux",),

@@ -16,8 +16,8 @@ def plan(layer: Layer, branch: Branch) -> None:
 
 def rules(layer: Layer, branch: Branch) -> None:
     p = layer.p
-    if branch.stack.combinator or not branch.store.x.frees:
-        branch.report("LAM050", layer, None, f"owner has no remote frees to take over a "
+    if branch.stack.combinator or not branch.store.x.frees or branch.store.desc.whole:
+        branch.report("LAM050", layer, None, "owner can't take remote frees over a "
                       f"{branch.stack.combinator.name if branch.stack.combinator else branch.store.name}",
                       notes=[((branch.stack.combinator or branch.store).span, "it stands here")], help="take a slab")
         return

@@ -39,8 +39,7 @@ def plan(layer: Layer, branch: Branch) -> None:
 def rules(layer: Layer, branch: Branch) -> None:
     p = layer.p
     if p.verify and not layer.x.slab:
-        branch.report("LAM050", layer, "verify", "poison can't be verified over a bump, which reuses no single block",
-                      notes=[(branch.store.span, "bump stands here")], help="drop verify")
+        branch.never_acts(layer, "verify")
     if p.verify and not layer.x.on_free:
         branch.report("LAM059", layer, "verify", "there is nothing to verify: nothing is written on free",
                       help="on_free = 0xDE")

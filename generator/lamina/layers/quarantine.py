@@ -6,20 +6,29 @@ from ..descriptor import Choice, Descriptor, Int, Param, Role, Size
 from ..model import Branch, Layer
 
 
+#: Blocks that one quarantine may hold back.
+MOST = 1 << 20
+
+
 def shape(layer: Layer, branch: Branch) -> None:
     layer.x.random = layer.p.order == "random"
+    layer.x.needs = ("random bytes",) if layer.x.random else ()
+    if branch.store.x.sized:
+        branch.never_acts(layer)
 
 
 def plan(layer: Layer, branch: Branch) -> None:
     p, x = layer.p, layer.x
-    if branch.store.x.sized:
-        return
     count = p.count
     if p.bytes is not None:
         count = p.bytes // branch.slot
         if count == 0:
             branch.report("LAM023", layer, "bytes", f"{p.bytes} bytes hold no slot of {branch.slot}",
                           help=f"bytes = {branch.slot} holds one")
+            return
+        if count > MOST:
+            branch.report("LAM023", layer, "bytes", f"{p.bytes} bytes hold {count} slots of {branch.slot}, more than the "
+                          f"{MOST} that a quarantine takes", help=f"bytes = {MOST * branch.slot}")
             return
     why = f"{p.bytes} bytes of {branch.slot}-byte slots" if p.bytes is not None else "asked for"
     x.count = layer.const("quarantine_slots", count, why)
@@ -34,18 +43,30 @@ def plan(layer: Layer, branch: Branch) -> None:
 
 
 def rules(layer: Layer, branch: Branch) -> None:
-    x = layer.x
-    count = getattr(branch.store.x, "count", None)
-    if count is not None and x.count >= count:
-        branch.report("LAM053", layer, "count" if "count" in layer.given else "bytes",
-                      f"a quarantine of {x.count} can hold back all {count} slots",
-                      notes=[(branch.store.span, f"the slab has {count} slots")], help=f"count = {max(count // 4, 1)}")
     at = branch.blocks.index(layer)
     for below in branch.blocks[:at]:
         if below.name in ("poison", "zeroize") and below.x.on_free:
             branch.report("LAM051", below, None, f"{below.name} under quarantine scrubs late: a block rests with its "
                           "contents still there", notes=[(layer.span, "quarantine stands here")],
                           help=f"write {below.name} after quarantine")
+    if branch.store.x.sized:
+        return
+    x, store = layer.x, branch.store
+    param = "count" if "count" in layer.given else "bytes"
+    if store.x.dynamic:
+        branch.report("LAM053", layer, param, f"a quarantine of {x.count} can hold back all slots of a buffer whose size "
+                      "shows at run time", notes=[(store.span, f"{store.name} takes as many as fit")],
+                      help=f"give {store.name} a count above {x.count}")
+    elif x.count >= store.x.count:
+        branch.report("LAM053", layer, param, f"a quarantine of {x.count} can hold back all {store.x.count} slots",
+                      notes=[(store.span, f"{store.name} has {store.x.count} slots here")],
+                      help=f"{param} = {max(store.x.count // 4, 1) * (branch.slot if param == 'bytes' else 1)}"
+                      if store.x.count > 1 else f"give {store.name} more than one slot")
+    elif store.x.grows and x.count >= store.p.count:
+        branch.stack.diags.warning(
+            "LAM053", layer.where(param), f"a quarantine of {x.count} fills a chunk of {store.p.count} slots by itself",
+            notes=[(store.where("count"), f"{store.name} grows by {store.p.count} slots")],
+            help=f"chunks of {1 << (2 * x.count).bit_length()} slots leave most of one to objects")
 
 
 LAYER = Descriptor(
@@ -58,7 +79,7 @@ LAYER = Descriptor(
         "drains it.",
     idea="AddressSanitizer's quarantine; random replacement as in hardened_malloc",
     params=(
-        Param("count", Int(1, 1 << 20), "Blocks held back."),
+        Param("count", Int(1, MOST), "Blocks held back."),
         Param("bytes", Size(), "The same, in bytes of slots."),
         Param("order", Choice(("fifo", "random")), "Which block leaves.", "fifo"),
     ),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from ..descriptor import Alignment, Choice, Descriptor, Int, Param, Role, Size
+from ..descriptor import Alignment, Choice, Descriptor, Int, Param, Role, Size, in_units
 from ..model import Branch, Layer
 
+REACH = 1 << 46  # bytes that any target's process can map
 POINTER = 8  # the widest pointer of any target; emitted code asserts that it fits
 
 
@@ -15,6 +16,16 @@ def shape(layer: Layer, branch: Branch) -> None:
     x.order = p.order
     x.link = p.link if p.order in ("lifo", "fifo") else "none"
     x.groups = 0
+    x.needs = ("random bytes",) if x.link != "plain" and x.link != "none" or p.order == "random" else ()
+    if p.count == 0:
+        branch.report("LAM043", layer, "count", "a slab of no slots serves nobody", help="count = 64")
+    if p.growth != "fixed" and p.count is None:
+        branch.report("LAM025", layer, "growth", f'growth = "{p.growth}" needs count: the slots that one growth adds',
+                      help="count = 64")
+    if p.growth != "fixed" and (not branch.lazy or branch.declared is None):
+        branch.report("LAM059", layer, "growth", f'growth = "{p.growth}" needs a reservation to grow into',
+                      notes=[(branch.source.span, "the source is here")],
+                      help='lamina.mmap { reserve = "64 MiB", commit = "lazy" }')
     if p.slot is None and p.payload is None:
         branch.report("LAM025", layer, None, 'slab needs "slot" or "payload"', help="slot = 64")
         return
@@ -40,7 +51,7 @@ def _plan_slot(layer: Layer, branch: Branch) -> bool:
     fits = -(-(around + max(payload, 1)) // branch.align) * branch.align
     if p.slot is not None and (payload < 1 or around + payload > p.slot):
         what = f"a {around}-byte canary and " if around else ""
-        branch.report("LAM042", layer, "slot", f"slot of {p.slot} bytes can't hold {what}{max(payload, 1)} bytes of payload",
+        branch.report("LAM014", layer, "slot", f"slot of {p.slot} bytes can't hold {what}{max(payload, 1)} bytes of payload",
                       notes=[(canary.span, f"canary adds {branch.before} bytes before and {branch.after} behind the "
                               "payload here")] if canary else [], help=f"slot = {fits} is the smallest that fits")
         return False
@@ -102,7 +113,7 @@ def plan(layer: Layer, branch: Branch) -> None:
         branch.report("LAM044", layer, "align" if p.align else None, f"slots aligned to {branch.align} can't come from "
                       f"memory aligned to {branch.source_align}",
                       notes=[(branch.source.where("align"), "the source's alignment")],
-                      help=f"give {branch.source.name} align = {branch.align}")
+                      help=branch.align_remedy(branch.align))
         return
     if not _plan_slot(layer, branch):
         return
@@ -138,20 +149,12 @@ def plan(layer: Layer, branch: Branch) -> None:
 
     count = p.count
     grows = p.growth != "fixed"
-    if count is None and grows:
-        branch.report("LAM025", layer, "growth", f'growth = "{p.growth}" needs count: the slots that one growth adds',
-                      help="count = 64")
-        return
-    if grows and (not branch.lazy or branch.declared is None):
-        branch.report("LAM059", layer, "growth", f'growth = "{p.growth}" needs a reservation to grow into',
-                      notes=[(branch.source.span, "the source is here")],
-                      help='lamina.mmap { reserve = "64 MiB", commit = "lazy" }')
-        return
     if count is None or grows:
         if branch.dynamic and not grows:
             if p.order in ("address", "random") or x.grouped:
-                branch.report("LAM025", layer, "order", f'order = "{p.order}" needs a count that is known when the spec '
-                              "is read", help="count = 1024")
+                what = f'order = "{p.order}"' if not x.grouped else "a guard between the slots"
+                branch.report("LAM025", layer, "order", f"{what} needs a count that is known when the spec is read",
+                              help="count = 1024")
                 return
         elif branch.declared is None:
             branch.report("LAM025", layer, None, "slab has no count, and its source no size to derive it from",
@@ -193,6 +196,10 @@ def plan(layer: Layer, branch: Branch) -> None:
             branch.report("LAM059", layer, "count", f"a chunk of {p.count} slots of {slot} bytes is not whole pages",
                           help=f"count = {-(-p.count // fits) * fits}")
             return
+    if count is not None and bytes_of(count) > REACH:
+        branch.report("LAM058", layer, "count", f"{count} slots of {slot} bytes need {in_units(bytes_of(count))}, more than "
+                      f"the {in_units(REACH)} that a process can address", help=f"count = {REACH // slot} is about the most")
+        return
     if not x.dynamic:
         layer.const("slot_count", count, getattr(x, "why_count", "asked for"))
         x.count = count
@@ -255,8 +262,6 @@ def plan(layer: Layer, branch: Branch) -> None:
 
 def rules(layer: Layer, branch: Branch) -> None:
     p, x = layer.p, layer.x
-    if p.count == 0:
-        branch.report("LAM043", layer, "count", "a slab of no slots serves nobody", help="count = 64")
     if p.order in ("random", "address") and "link" in layer.given and p.link != "plain":
         branch.report("LAM059", layer, "link", f'link = "{p.link}" has nothing to protect: order = "{p.order}" keeps no links',
                       notes=[(layer.where("order"), "the order is chosen here")], help='order = "lifo" or "fifo"')

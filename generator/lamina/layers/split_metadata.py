@@ -18,7 +18,7 @@ def rules(layer: Layer, branch: Branch) -> None:
         branch.report("LAM045", layer, None, "split_metadata needs the operating system's memory",
                       notes=[(branch.source.span, f"the memory is {branch.source.desc.brief}")],
                       help="take lamina.mmap as the source")
-    if branch.meta_bytes == 0:
+    elif branch.meta_bytes == 0:
         branch.report("LAM059", layer, None, f"{branch.store.name} keeps no metadata to split off",
                       notes=[(branch.store.span, f"{branch.store.name} stands here")],
                       help='give the slab free_map = "bitmap" or link = "mac", or drop split_metadata')

@@ -6,6 +6,10 @@ from ..descriptor import Alignment, Choice, Descriptor, Param, Role, Size
 from ..model import Branch, Layer
 
 
+#: Bytes of the largest buffer.
+MOST = 1 << 31
+
+
 def shape(layer: Layer, branch: Branch) -> None:
     branch.declared = layer.p.bytes
     branch.source_align = layer.p.align
@@ -20,6 +24,10 @@ def plan(layer: Layer, branch: Branch) -> None:
         branch.report("LAM058", layer, "bytes", f"{given} bytes are too few for the {needed} that {branch.store.name} "
                       "needs", notes=[(branch.store.span, f"{branch.store.name} stands here")],
                       help=f"bytes = {needed} is the smallest that fits")
+    if given > MOST:
+        branch.report("LAM058", branch.store, "count", f"{needed} bytes are more than the {MOST} of the largest static "
+                      "buffer", notes=[(layer.span, "the buffer is declared here")], help="take lamina.mmap, or fewer slots")
+        return
     layer.const("buffer_bytes", given, "asked for" if p.bytes else f"what {branch.store.name} needs")
     layer.const("buffer_align", p.align, "alignment of the buffer")
 
@@ -31,7 +39,7 @@ LAYER = Descriptor(
     doc="Needs no operating system. With `place = \"image\"` the buffer is one static array, so a second init while an "
         "instance holds it answers LAMINA_ERR_BUSY; with `place = \"handle\"` every handle carries its own.",
     params=(
-        Param("bytes", Size(1, 1 << 31), "Bytes of the buffer; by default what the store needs."),
+        Param("bytes", Size(1, MOST), "Bytes of the buffer; by default what the store needs."),
         Param("align", Alignment(1 << 16), "Alignment of the buffer.", 64),
         Param("place", Choice(("image", "handle")), "Where the buffer lives.", "image"),
     ),

@@ -9,8 +9,11 @@ from ..model import Branch, Layer
 def shape(layer: Layer, branch: Branch) -> None:
     x = layer.x
     x.sized = branch.stack.main.store.x.sized if branch.stack.main is not branch else True
-    x.frees, x.owns, x.commits, x.resets = True, False, False, False
+    x.frees, x.owns, x.commits, x.resets, x.groups = True, False, False, False, 0
     x.cost = "the time of the system's heap"
+
+
+def plan(layer: Layer, branch: Branch) -> None:
     if branch.stack.main is not branch:
         primary = branch.stack.main
         branch.payload, branch.align = primary.payload, primary.align
@@ -19,13 +22,9 @@ def shape(layer: Layer, branch: Branch) -> None:
 
 
 def rules(layer: Layer, branch: Branch) -> None:
-    if branch.blocks:
-        block = branch.blocks[0]
+    for block in branch.blocks:
         branch.report("LAM059", block, None, f"{block.name} needs slots of its own, which the system heap doesn't have",
                       notes=[(layer.span, "the branch ends at the system heap")], help=f"drop {block.name} here")
-    if branch.ranges:
-        branch.report("LAM045", branch.ranges[0], None, f"{branch.ranges[0].name} can't act on the system heap's memory",
-                      help="it needs a source such as mmap")
 
 
 LAYER = Descriptor(
@@ -37,6 +36,7 @@ LAYER = Descriptor(
         "the last branch of a fall-back, or a whole stack by itself.",
     cost="the time of the system's heap",
     shape=shape,
+    plan=plan,
     rules=rules,
     platforms=("linux",),
     example="lamina.system {}",

@@ -25,7 +25,10 @@ def plan(layer: Layer, branch: Branch) -> None:
         else:
             levels.append(level)
     if sorted(set(levels)) != levels:
-        branch.report("LAM023", layer, "levels", "levels don't rise: " + ", ".join(map(str, levels)), help="sort them")
+        derived = any(isinstance(level, str) for level in p.levels or ())
+        branch.report("LAM023", layer, "levels", "levels don't rise: " + ", ".join(map(str, levels)) +
+                      (f" of {capacity.value}" if derived and capacity else ""),
+                      help="write each once, the lowest first")
         return
     if capacity is not None and levels[-1] > capacity.value:
         branch.report("LAM023", layer, "levels", f"{levels[-1]} is above the capacity of {capacity.value}",

@@ -24,8 +24,7 @@ def plan(layer: Layer, branch: Branch) -> None:
 
 def rules(layer: Layer, branch: Branch) -> None:
     if layer.p.on_free and not layer.x.slab:
-        branch.report("LAM050", layer, "on_free", "zeroize on free never acts over a bump, which frees no single block",
-                      notes=[(branch.store.span, "bump stands here")], help="on_reset = true")
+        branch.never_acts(layer, "on_free")
 
 
 LAYER = Descriptor(

@@ -24,6 +24,7 @@ typedef unsigned long long lamina_bytes16_ __attribute__((vector_size(16), align
 
 #define LAMINA_VECTOR_BYTES_ 16U
 #define LAMINA_UNROLLED_VECTORS_ 8U /* up to here straight-line code; beyond, a loop is smaller and as fast */
+#define LAMINA_INLINE_MEMSET_VECTORS_ 4U /* up to here memset with a constant size is straight-line code too */
 
 /* gcc unrolls a short constant loop at -O2 only when asked to; clang does it unasked. The count is spelled as a
  * literal because a pragma does not expand macros. */
@@ -90,7 +91,7 @@ LAMINA_INLINE void lamina_fill_tail_(unsigned char *at, size_t bytes, uint64_t w
 /* Fills `bytes` bytes at `p` with the repeating word. bytes may be 0. From 16 bytes on, what is no multiple of 16
  * ends in one more vector that overlaps the one before it, as in lamina_holds_word() below. One constant byte
  * repeated becomes memset where that is no worse: for a constant size both compilers then choose the widest stores
- * the machine has. */
+ * the machine has. Above 64 bytes gcc turns memset into a string instruction, which starts slowly. */
 LAMINA_INLINE void lamina_fill_word(void *p, size_t bytes, uint64_t word)
 {
     unsigned char *const at = (unsigned char *)p;
@@ -98,7 +99,7 @@ LAMINA_INLINE void lamina_fill_word(void *p, size_t bytes, uint64_t word)
     const bool unrolled = __builtin_constant_p(bytes) && (vectors <= LAMINA_UNROLLED_VECTORS_);
     const bool overlaps = (bytes % LAMINA_VECTOR_BYTES_) != 0U;
     if (__builtin_constant_p(word) && lamina_word_is_one_byte_(word) &&
-        !(unrolled && overlaps && (vectors != 0U))) {
+        !(unrolled && (vectors != 0U) && (overlaps || (vectors > LAMINA_INLINE_MEMSET_VECTORS_)))) {
         __builtin_memset(p, (int)(word & 0xFFU), bytes);
     } else if (bytes >= LAMINA_VECTOR_BYTES_) {
         const lamina_bytes16_ pattern = lamina_splat16_(word);
@@ -128,7 +129,7 @@ LAMINA_INLINE void lamina_fill_word(void *p, size_t bytes, uint64_t word)
  * so that the caller's state may stay in registers across it. bytes may be 0. */
 LAMINA_INLINE void lamina_zero(void *p, size_t bytes)
 {
-    __builtin_memset(p, 0, bytes);
+    lamina_fill_word(p, bytes, 0U);
 #if defined(__clang__) /* which refuses an operand of unknown size */
     __asm__ volatile("" : : "r"(p) : "memory");
 #else

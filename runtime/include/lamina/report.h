@@ -49,7 +49,7 @@ size_t lamina_assertion_line(char *line, size_t capacity, const char *file, unsi
 LAMINA_NORETURN LAMINA_COLD void lamina_corruption_abort(const lamina_corruption *event);
 
 #if !__STDC_HOSTED__
-/* Supplied by a freestanding program that can show a line; optional, as the reference is weak. Should not return. */
+/* Supplied by a freestanding program that can show a line. Optional: the reference is weak. Should not return. */
 void lamina_panic(const char *line);
 #endif
 

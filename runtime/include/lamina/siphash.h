@@ -44,17 +44,23 @@ LAMINA_INLINE void lamina_sipround_(lamina_siphash_state_ *s)
     s->v2 = lamina_rotl64_(s->v2, 32U);
 }
 
-/* The 64-bit SipHash-2-4 of the 8 bytes that `message` is in little-endian order, under the 16-byte key whose two
- * little-endian halves are key[0] and key[1]. */
-LAMINA_INLINE uint64_t lamina_siphash24_u64(const uint64_t key[2], uint64_t message)
+/* What the function does with a key before it sees a message, in place: on entry the first two words are the
+ * little-endian halves of the 16-byte key, on return all four are the state to start from. Keep that for a key that
+ * is used often, and as secret as the key, which each half of it gives away. */
+LAMINA_INLINE void lamina_siphash_start(uint64_t start[4])
+{
+    start[2] = start[0] ^ UINT64_C(0x6C7967656E657261);
+    start[3] = start[1] ^ UINT64_C(0x7465646279746573);
+    start[0] ^= UINT64_C(0x736F6D6570736575);
+    start[1] ^= UINT64_C(0x646F72616E646F6D);
+}
+
+/* The 64-bit SipHash-2-4 of the 8 bytes that `message` is in little-endian order, under the key that `start` was made
+ * from by lamina_siphash_start(). */
+LAMINA_INLINE uint64_t lamina_siphash24_from(const uint64_t start[4], uint64_t message)
 {
     const uint64_t length_block = UINT64_C(8) << 56U;
-    lamina_siphash_state_ s = {
-        key[0] ^ UINT64_C(0x736F6D6570736575),
-        key[1] ^ UINT64_C(0x646F72616E646F6D),
-        key[0] ^ UINT64_C(0x6C7967656E657261),
-        key[1] ^ UINT64_C(0x7465646279746573),
-    };
+    lamina_siphash_state_ s = {start[0], start[1], start[2], start[3]};
 
     s.v3 ^= message;
     lamina_sipround_(&s);
@@ -72,6 +78,14 @@ LAMINA_INLINE uint64_t lamina_siphash24_u64(const uint64_t key[2], uint64_t mess
     lamina_sipround_(&s);
     lamina_sipround_(&s);
     return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
+}
+
+/* The same under the 16-byte key whose little-endian halves are key[0] and key[1]. */
+LAMINA_INLINE uint64_t lamina_siphash24_u64(const uint64_t key[2], uint64_t message)
+{
+    uint64_t start[4] = {key[0], key[1], 0U, 0U};
+    lamina_siphash_start(start);
+    return lamina_siphash24_from(start, message);
 }
 
 LAMINA_EXTERN_C_END

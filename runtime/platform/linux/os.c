@@ -70,7 +70,7 @@ static size_t whole(size_t bytes, size_t unit)
     return out;
 }
 
-/* The size of the range at `p` in whole pages, or 0 with the error set when the kernel need not be asked about it. */
+/* The size of the range at `p` in whole pages, or 0 with the error set when there's no need to ask the kernel. */
 static size_t range(const void *p, size_t bytes)
 {
     const size_t page = lamina_os_page_size();

@@ -1,5 +1,6 @@
 // cache: a least-recently-used cache whose capacity is the slab's. The slab being full is what evicts.
 #include <cstdio>
+#include <initializer_list>
 #include <new>
 
 #include "cache_entry.h"

@@ -491,11 +491,11 @@ inline Findings free_sized(const lamina_subject &subject) {
         for (void *const ptr : blocks) {
             const std::size_t size = shadow.find(ptr)->size;
             shadow.remove(findings, ptr);
-            subject.free_sized(instance.self(), ptr, size);
+            instance.free_sized(ptr, size);
         }
         detail::expect_empty(findings, instance, "after free_sized of all");
     }
-    subject.free_sized(instance.self(), nullptr, 0);
+    instance.free_sized(nullptr, 0);
     instance.check(findings, "after free_sized of NULL");
     return findings;
 }
@@ -536,7 +536,7 @@ inline Findings zeroed(const lamina_subject &subject) {
                 instance.free(ptr);
             }
         } else if (subject.reset != nullptr) {
-            subject.reset(instance.self());
+            instance.reset();
         } else {
             break;
         }
@@ -557,7 +557,7 @@ inline Findings reset(const lamina_subject &subject) {
     if (!detail::started(findings, instance)) {
         return findings;
     }
-    subject.reset(instance.self());
+    instance.reset();
     detail::expect_empty(findings, instance, "after the reset of a new instance");
     const bool exact = subject.payload != 0 || has_flag(subject, LAMINA_SUBJECT_BUMP);
     std::size_t first = 0;
@@ -578,9 +578,9 @@ inline Findings reset(const lamina_subject &subject) {
         if (instance.can_free() && round == 1 && !blocks.empty()) {
             instance.free(blocks[blocks.size() / 2]); // one is free already when all are
         }
-        subject.reset(instance.self());
+        instance.reset();
         detail::expect_empty(findings, instance, "after reset");
-        subject.reset(instance.self());
+        instance.reset();
         detail::expect_empty(findings, instance, "after a second reset");
     }
     if (instance.capacity() != 0 && subject.payload != 0 && instance.capacity() <= (std::size_t{1} << 16U)) {
@@ -656,7 +656,7 @@ inline Findings mark_rewind(const lamina_subject &subject) {
     void *const again_a = block(24, 6);
     expect(findings, again_a == a, "the first block lies at ", again_a, ", ", a, " before the rewind");
     if (subject.reset != nullptr) {
-        subject.reset(self);
+        instance.reset();
         refused(inner, "a mark from before the reset");
     }
     return findings;
@@ -732,7 +732,6 @@ inline Findings realloc(const lamina_subject &subject) {
     if (!detail::started(findings, instance)) {
         return findings;
     }
-    void *const self = instance.self();
     Shadow shadow;
     const std::size_t bound = instance.capacity() != 0 ? instance.capacity() / 16 : 4096;
     const std::size_t base_align = std::max<std::size_t>(subject.align, 8);
@@ -752,7 +751,7 @@ inline Findings realloc(const lamina_subject &subject) {
                 shadow.add(findings, neighbour, 5, 1, wanted);
             }
         }
-        auto *const moved = static_cast<unsigned char *>(subject.realloc(self, ptr, size, wanted, base_align));
+        auto *const moved = static_cast<unsigned char *>(instance.realloc(ptr, size, wanted, base_align));
         if (!expect(findings, moved != nullptr, "realloc from ", size, " to ", wanted, " bytes was refused")) {
             return findings;
         }
@@ -767,7 +766,7 @@ inline Findings realloc(const lamina_subject &subject) {
     }
     for (const std::size_t huge : {SIZE_MAX, SIZE_MAX - 15, SIZE_MAX / 2}) {
         const State before = instance.state();
-        expect(findings, subject.realloc(self, ptr, size, huge, base_align) == nullptr, "realloc to ", huge,
+        expect(findings, instance.realloc(ptr, size, huge, base_align) == nullptr, "realloc to ", huge,
                " bytes wasn't refused");
         expect_unchanged(findings, before, instance.state(), "a refused realloc");
         expect(findings, pattern_breaks(ptr, 0, size, 1) == size, "a refused realloc changed the block");
@@ -959,7 +958,7 @@ inline Findings release(const lamina_subject &subject) {
             detail::give(findings, instance, shadow, blocks);
             detail::give(findings, instance, shadow, again);
         } else if (subject.reset != nullptr) {
-            subject.reset(instance.self());
+            instance.reset();
         } else {
             break;
         }
@@ -974,7 +973,7 @@ inline Findings release(const lamina_subject &subject) {
         if (instance.can_free()) {
             detail::give(findings, instance, shadow, all);
         } else {
-            subject.reset(instance.self());
+            instance.reset();
         }
         instance.check(findings, "at the end of a round");
     }
@@ -1038,8 +1037,8 @@ inline Findings free_null(const lamina_subject &subject) {
         const State before = instance.state();
         instance.free(nullptr);
         if (subject.free_sized != nullptr) {
-            subject.free_sized(instance.self(), nullptr, 0);
-            subject.free_sized(instance.self(), nullptr, subject.payload);
+            instance.free_sized(nullptr, 0);
+            instance.free_sized(nullptr, subject.payload);
         }
         expect_unchanged(findings, before, instance.state(), "free(NULL)");
         instance.check(findings, "after free(NULL)");
@@ -1304,7 +1303,7 @@ inline Findings independence(const lamina_subject &subject) {
     if (left.can_free()) {
         detail::give(findings, left, shadow, of_left);
     } else if (subject.reset != nullptr) {
-        subject.reset(left.self());
+        left.reset();
         for (void *const ptr : of_left) {
             shadow.forget(ptr);
         }

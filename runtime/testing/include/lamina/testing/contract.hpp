@@ -122,29 +122,66 @@ inline void flat_against_generic(const lamina_subject &flat, const lamina_subjec
 
 // ---- single layers; what only the layer knows comes as arguments ----
 
-#define LAMINA_TESTING_CONTRACT(name)                                                                                  \
-    template <typename... Arguments> void name(const lamina_subject &subject, const Arguments &...arguments) {         \
-        INFO("subject: " << name_of(subject));                                                                         \
-        LAMINA_REQUIRE_CLEAN(checks::name(subject, arguments...));                                                     \
-    }
-
-LAMINA_TESTING_CONTRACT(write_after_free)       // (subject, offset, layer, what = "")
-LAMINA_TESTING_CONTRACT(damage_seen_by_destroy) // (subject, offset, layer, what = "")
-LAMINA_TESTING_CONTRACT(overflow)               // (subject, offset, layer, what = "")
-LAMINA_TESTING_CONTRACT(bytes_after_free)       // (subject, from, to, value)
-LAMINA_TESTING_CONTRACT(bytes_after_reset)      // (subject, from, to, value)
-LAMINA_TESTING_CONTRACT(bytes_after_destroy)    // (subject, from, to, value)
-LAMINA_TESTING_CONTRACT(bytes_after_alloc)      // (subject, value)
-LAMINA_TESTING_CONTRACT(quarantine_delays)      // (subject, count)
-LAMINA_TESTING_CONTRACT(lazy_commit)            // (subject, step)
-LAMINA_TESTING_CONTRACT(resident_after_init)    // (subject, everything)
-LAMINA_TESTING_CONTRACT(guarded_ends)           // (subject, before, after)
-LAMINA_TESTING_CONTRACT(guards_between)         // (subject, every, lead = 0)
-LAMINA_TESTING_CONTRACT(falls_back)             // (subject, primary)
-LAMINA_TESTING_CONTRACT(wrong_thread)           // (subject, layer, what = "")
-
-#undef LAMINA_TESTING_CONTRACT
-
+inline void write_after_free(const lamina_subject &subject, std::ptrdiff_t offset, const std::string &layer,
+                             const std::string &what = std::string()) {
+    INFO("subject: " << name_of(subject));
+    LAMINA_REQUIRE_CLEAN(checks::write_after_free(subject, offset, layer, what));
+}
+inline void damage_seen_by_destroy(const lamina_subject &subject, std::ptrdiff_t offset, const std::string &layer,
+                                   const std::string &what = std::string()) {
+    INFO("subject: " << name_of(subject));
+    LAMINA_REQUIRE_CLEAN(checks::damage_seen_by_destroy(subject, offset, layer, what));
+}
+inline void overflow(const lamina_subject &subject, std::ptrdiff_t offset, const std::string &layer,
+                     const std::string &what = std::string()) {
+    INFO("subject: " << name_of(subject));
+    LAMINA_REQUIRE_CLEAN(checks::overflow(subject, offset, layer, what));
+}
+inline void wrong_thread(const lamina_subject &subject, const std::string &layer,
+                         const std::string &what = std::string()) {
+    INFO("subject: " << name_of(subject));
+    LAMINA_REQUIRE_CLEAN(checks::wrong_thread(subject, layer, what));
+}
+inline void quarantine_delays(const lamina_subject &subject, std::size_t count) {
+    INFO("subject: " << name_of(subject));
+    LAMINA_REQUIRE_CLEAN(checks::quarantine_delays(subject, count));
+}
+inline void lazy_commit(const lamina_subject &subject, std::size_t step) {
+    INFO("subject: " << name_of(subject));
+    LAMINA_REQUIRE_CLEAN(checks::lazy_commit(subject, step));
+}
+inline void resident_after_init(const lamina_subject &subject, bool everything) {
+    INFO("subject: " << name_of(subject));
+    LAMINA_REQUIRE_CLEAN(checks::resident_after_init(subject, everything));
+}
+inline void guarded_ends(const lamina_subject &subject, bool before, bool after) {
+    INFO("subject: " << name_of(subject));
+    LAMINA_REQUIRE_CLEAN(checks::guarded_ends(subject, before, after));
+}
+inline void guards_between(const lamina_subject &subject, std::size_t every, std::size_t lead = 0) {
+    INFO("subject: " << name_of(subject));
+    LAMINA_REQUIRE_CLEAN(checks::guards_between(subject, every, lead));
+}
+inline void falls_back(const lamina_subject &subject, std::size_t primary) {
+    INFO("subject: " << name_of(subject));
+    LAMINA_REQUIRE_CLEAN(checks::falls_back(subject, primary));
+}
+inline void bytes_after_free(const lamina_subject &subject, std::size_t from, std::size_t to, unsigned value) {
+    INFO("subject: " << name_of(subject));
+    LAMINA_REQUIRE_CLEAN(checks::bytes_after_free(subject, from, to, static_cast<unsigned char>(value)));
+}
+inline void bytes_after_reset(const lamina_subject &subject, std::size_t from, std::size_t to, unsigned value) {
+    INFO("subject: " << name_of(subject));
+    LAMINA_REQUIRE_CLEAN(checks::bytes_after_reset(subject, from, to, static_cast<unsigned char>(value)));
+}
+inline void bytes_after_destroy(const lamina_subject &subject, std::size_t from, std::size_t to, unsigned value) {
+    INFO("subject: " << name_of(subject));
+    LAMINA_REQUIRE_CLEAN(checks::bytes_after_destroy(subject, from, to, static_cast<unsigned char>(value)));
+}
+inline void bytes_after_alloc(const lamina_subject &subject, unsigned value) {
+    INFO("subject: " << name_of(subject));
+    LAMINA_REQUIRE_CLEAN(checks::bytes_after_alloc(subject, static_cast<unsigned char>(value)));
+}
 inline void numa_policy(const lamina_subject &subject, lamina_numa_policy policy, const std::vector<uint16_t> &nodes) {
     INFO("subject: " << name_of(subject));
     LAMINA_REQUIRE_CLEAN(checks::numa_policy(subject, policy, nodes));

@@ -262,6 +262,11 @@ private:
             fill(findings);
             verify(findings);
             instance_.check(findings, "after a second init");
+            for (unsigned char *const ptr : blocks_) {
+                if (subject_.free != nullptr) {
+                    instance_.free(ptr);
+                }
+            }
             instance_.destroy();
         }
     }
@@ -370,7 +375,7 @@ private:
             instance_.check(findings, "after release_unused");
         }
         if (subject_.reset != nullptr) {
-            subject_.reset(instance_.self());
+            instance_.reset();
             instance_.check(findings, "after reset");
         }
         fired_ = fired_ || lamina_calls_failed() != seen_failures_; // giving back may fail and has nobody to tell

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -105,6 +106,14 @@ public:
         return status_;
     }
     void destroy() {
+        // What another allocator gave outlives this one: it is ours to give back.
+        while (alive_ && !lent_.empty()) {
+            void *const ptr = *lent_.begin();
+            lent_.erase(lent_.begin());
+            if (!in_memory(ptr)) {
+                subject_.free(self(), ptr);
+            }
+        }
         if (alive_ && subject_.destroy != nullptr) {
             subject_.destroy(self());
         }
@@ -122,9 +131,34 @@ public:
 
     // The operations, with the object's own size and alignment where the store has only one.
     void *alloc() { return alloc(subject_.payload != 0 ? subject_.payload : 16, subject_.align); }
-    void *alloc(std::size_t size, std::size_t align) { return subject_.alloc(self(), size, align); }
-    void *alloc_zeroed(std::size_t size, std::size_t align) { return subject_.alloc_zeroed(self(), size, align); }
-    void free(void *ptr) { subject_.free(self(), ptr); }
+    void *alloc(std::size_t size, std::size_t align) { return lend(subject_.alloc(self(), size, align)); }
+    void *alloc_zeroed(std::size_t size, std::size_t align) {
+        return lend(subject_.alloc_zeroed(self(), size, align));
+    }
+    void free(void *ptr) {
+        give_back(ptr);
+        subject_.free(self(), ptr);
+    }
+    void free_sized(void *ptr, std::size_t size) {
+        give_back(ptr);
+        subject_.free_sized(self(), ptr, size);
+    }
+    void *realloc(void *ptr, std::size_t old_size, std::size_t new_size, std::size_t align) {
+        void *const out = subject_.realloc(self(), ptr, old_size, new_size, align);
+        if (out != nullptr) {
+            give_back(ptr);
+        }
+        return lend(out);
+    }
+    void reset() {
+        lent_.clear();
+        subject_.reset(self());
+    }
+    // For several threads, and for blocks that were freed behind our back.
+    void stop_keeping_books() {
+        books_ = false;
+        lent_.clear();
+    }
     bool can_free() const { return subject_.free != nullptr; }
 
     lamina_subject_memory memory() {
@@ -187,12 +221,27 @@ public:
     }
 
 private:
+    void *lend(void *ptr) {
+        if (books_ && ptr != nullptr) {
+            lent_.insert(ptr);
+        }
+        return ptr;
+    }
+    void give_back(void *ptr) {
+        if (books_) {
+            lent_.erase(ptr);
+        }
+    }
+
     const lamina_subject &subject_;
     GuardedMemory handle_;
     GuardedMemory buffer_;
     std::size_t capacity_ = 0;
     lamina_status status_ = LAMINA_OK;
     bool alive_ = false;
+    // Blocks that are out, where some may come from another allocator; else it isn't worth the time.
+    bool books_ = has_flag(subject_, LAMINA_SUBJECT_UNBOUNDED) && subject_.free != nullptr;
+    std::set<void *> lent_;
 };
 
 // A request that is refused changes nothing but the count of failures.

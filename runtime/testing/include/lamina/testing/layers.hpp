@@ -243,7 +243,7 @@ inline Findings bytes_after_alloc(const lamina_subject &subject, unsigned char v
             }
         }
         if (!instance.can_free() && subject.reset != nullptr) {
-            subject.reset(instance.self());
+            instance.reset();
         }
     }
     return findings;
@@ -272,7 +272,7 @@ inline Findings bytes_after_reset(const lamina_subject &subject, std::size_t fro
     for (void *const ptr : blocks) {
         fill(ptr, size, static_cast<unsigned char>(~value));
     }
-    subject.reset(instance.self());
+    instance.reset();
     for (void *const ptr : blocks) {
         const std::size_t at = first_other(ptr, from, std::min(to, size), value);
         expect(findings, at == std::min(to, size), "byte ", at, " of a block isn't ", static_cast<unsigned>(value),

@@ -70,6 +70,7 @@ inline void expect_all_back(Findings &findings, Instance &instance, const char *
 inline Findings stress_any(const lamina_subject &subject) {
     Findings findings;
     Instance instance(subject);
+    instance.stop_keeping_books();
     if (!started(findings, instance)) {
         return findings;
     }
@@ -174,6 +175,7 @@ private:
 inline Findings stress_remote(const lamina_subject &subject) {
     Findings findings;
     Instance instance(subject); // this thread is the owner
+    instance.stop_keeping_books();
     if (!started(findings, instance)) {
         return findings;
     }
@@ -241,6 +243,7 @@ inline Findings stress_remote(const lamina_subject &subject) {
 inline Findings stall(const lamina_subject &subject) {
     Findings findings;
     Instance instance(subject);
+    instance.stop_keeping_books();
     if (!started(findings, instance)) {
         return findings;
     }
@@ -328,21 +331,13 @@ inline Findings threads_bad_frees(const lamina_subject &subject) {
     const auto dies = [&subject](const char *name, const std::function<void(Instance &, void *)> &bad) {
         const Death death = death_of([&] {
             Instance instance(subject);
+            instance.stop_keeping_books();
             const std::vector<void *> blocks = detail::three_blocks(instance);
             const auto elsewhere = [&](void *ptr) { std::thread([&] { bad(instance, ptr); }).join(); };
             elsewhere(blocks[1]);
-            std::vector<void *> all;
-            while (all.size() < 5000) {
-                void *const ptr = instance.alloc();
-                if (ptr == nullptr) {
-                    break;
-                }
-                all.push_back(ptr);
+            for (unsigned i = 0; i < 5000 && instance.alloc() != nullptr; ++i) {
             }
-            for (void *const ptr : all) {
-                instance.free(ptr);
-            }
-        });
+        }, 2.0 * slowdown());
         Findings found;
         found.add_all(corruption_findings(death, std::string("lamina: ") + subject.stack + ":", "", ""), name);
         return found;
@@ -364,6 +359,7 @@ inline Findings wrong_thread(const lamina_subject &subject, const std::string &l
     const auto notices = [&](const char *name, const std::function<void(Instance &, void *)> &action) {
         const Death death = death_of([&] {
             Instance instance(subject);
+            instance.stop_keeping_books();
             void *const ptr = instance.alloc();
             std::thread([&] { action(instance, ptr); }).join();
         });

@@ -365,7 +365,7 @@ private:
             break;
         }
         case Op::rewind: rewind(findings, step.target); break;
-        case Op::free_null: subject_.free(instance_.self(), nullptr); break;
+        case Op::free_null: instance_.free(nullptr); break;
         case Op::refused: refuse(findings, step); break;
         case Op::release:
             note(say("released ", subject_.release_unused(instance_.self())));
@@ -406,9 +406,9 @@ private:
         }
         by_id_.erase(id);
         if (with_size && subject_.free_sized != nullptr) {
-            subject_.free_sized(instance_.self(), ptr, size);
+            instance_.free_sized(ptr, size);
         } else {
-            subject_.free(instance_.self(), ptr);
+            instance_.free(ptr);
         }
         model_.freed(ptr);
     }
@@ -444,7 +444,7 @@ private:
         const std::size_t align = std::max(step.align, subject_.align);
         const Verdict in_place = model_.resize_verdict(old, block.size, step.size);
         const Verdict moving = model_.verdict(step.size, align);
-        void *const ptr = subject_.realloc(instance_.self(), old, block.size, step.size, align);
+        void *const ptr = instance_.realloc(old, block.size, step.size, align);
         note(relative(ptr));
         if (ptr == nullptr) {
             model_.realloc_failed();
@@ -467,7 +467,7 @@ private:
     }
 
     void reset() {
-        subject_.reset(instance_.self());
+        instance_.reset();
         shadow_.clear();
         by_id_.clear();
         marks_.clear();
@@ -618,7 +618,7 @@ class Shrinker {
 public:
     using Fails = std::function<bool(const Trace &)>;
 
-    Shrinker(Fails fails, double seconds = 8.0) : fails_(std::move(fails)), deadline_(Clock::now() + duration(seconds)) {}
+    Shrinker(Fails fails, double seconds = 4.0) : fails_(std::move(fails)), deadline_(Clock::now() + duration(seconds)) {}
 
     Trace shrink(Trace trace) {
         for (std::size_t part = std::max<std::size_t>(trace.steps.size() / 2, 1); time_left();) {
