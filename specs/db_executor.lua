@@ -3,6 +3,7 @@ local lamina = require "lamina"
 
 local scratch = lamina.stack "db_scratch" {
   brief = "scratch memory of one query",
+  budget = { alloc = 8, pair = 11 },
 
   lamina.mmap { reserve = "256 MiB", commit = "lazy", step = "1 MiB" },
   lamina.bump { chunk = "1 MiB", reset = "free_all" },
@@ -10,6 +11,7 @@ local scratch = lamina.stack "db_scratch" {
 
 local pages = lamina.stack "db_pages" {
   brief = "64 database pages of 8 KiB",
+  budget = { alloc = 6, free = 9, pair = 17 },
 
   lamina.mmap {},
   lamina.slab { slot = "8 KiB", align = "4 KiB", count = 64 },
@@ -17,6 +19,7 @@ local pages = lamina.stack "db_pages" {
 
 local audit = lamina.stack "db_audit" {
   brief = "audit records between guard pages, with signed links, canaries and no remains",
+  budget = { alloc = 158, free = 170, pair = 336 },
 
   lamina.mmap {},
   lamina.guard { every = 32 },

@@ -3,6 +3,7 @@ local lamina = require "lamina"
 
 return lamina.stack "numa_slab" {
   brief = "64-byte objects on one memory node, committed as they are needed",
+  budget = { alloc = 21, free = 13, pair = 36 },
 
   lamina.mmap { reserve = "64 MiB", commit = "lazy" },
   lamina.numa { bind = {0} },

@@ -3,6 +3,7 @@ local lamina = require "lamina"
 
 local request = lamina.stack "web_request" {
   brief = "what one request allocates, freed when it is answered",
+  budget = { alloc = 8, pair = 11 },
 
   lamina.mmap { reserve = "16 MiB", commit = "lazy" },
   lamina.bump { chunk = "64 KiB", growth = "double", reset = "limit", limit = "256 KiB" },
@@ -10,6 +11,7 @@ local request = lamina.stack "web_request" {
 
 local connections = lamina.stack "web_connections" {
   brief = "connections: 1,024 in a slab, more from the system's heap",
+  budget = { alloc = 6, free = 9, pair = 17 },
 
   lamina.fallback {
     primary = { lamina.mmap {}, lamina.slab { slot = 256, count = 1024 } },

@@ -51,14 +51,14 @@ function(lamina_find_catch2)
   endif()
 endfunction()
 
-# lamina_add_catch2_test(<target> [NAME name] [TIMEOUT seconds] [LABELS label...] [VALGRIND])
+# lamina_add_catch2_test(<target> [NAME name] [TIMEOUT seconds] [LABELS label...] [VALGRIND] [SELF_NAMED])
 #
 # Registers a Catch2 executable with ctest: one test for each case, or one for the whole where the executable can't be
-# asked for its cases (a cross build). LAMINA_TEST_PREFIX goes before every name. Where the keyword VALGRIND
-# is given and LAMINA_VALGRIND is set, to Valgrind's command line as a list, the whole is run under it too, as one test,
-# because each start is dear.
+# asked for its cases (a cross build). LAMINA_TEST_PREFIX and the name go before each case's own; SELF_NAMED says
+# that the cases begin with the name anyway. Where VALGRIND is given and LAMINA_VALGRIND is set, to Valgrind's command line
+# as a list, the whole is run under it too, as one test, because each start is dear.
 function(lamina_add_catch2_test target)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "VALGRIND" "NAME;TIMEOUT" "LABELS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "VALGRIND;SELF_NAMED" "NAME;TIMEOUT" "LABELS")
   if(NOT arg_NAME)
     set(arg_NAME "${target}")
   endif()
@@ -77,7 +77,12 @@ function(lamina_add_catch2_test target)
     set_tests_properties("${name}" PROPERTIES ${properties})
   else()
     include("${scripts}/Catch.cmake")
-    catch_discover_tests(${target} TEST_PREFIX "${name}: " PROPERTIES ${properties})
+    if(arg_SELF_NAMED)
+      set(prefix "${LAMINA_TEST_PREFIX}")
+    else()
+      set(prefix "${name}/")
+    endif()
+    catch_discover_tests(${target} TEST_PREFIX "${prefix}" PROPERTIES ${properties})
   endif()
 
   if(arg_VALGRIND AND LAMINA_VALGRIND)

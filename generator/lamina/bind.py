@@ -159,9 +159,9 @@ class Bound:
 
     @property
     def carved(self) -> str:
-        """Upper bound of the indices that free takes; another thread may not read the owner's own."""
+        """Upper bound of the indices that free takes; another thread reads it while the owner may write."""
         if self.remote:
-            return self.s.count if self.x.dynamic else self.k.slot_count
+            return f"lamina_atomic_load_size_relaxed(&{self.s.carved})"
         return self.s.carved
 
     def _committer(self) -> Layer:
@@ -274,6 +274,12 @@ class Bound:
 
     def report_closing(self, name: str, slot: str) -> str:
         return f"{self.fn(name)}({self.me}, {slot});"
+
+    @property
+    def owned(self) -> bool:
+        """Whether other threads look at the store while its owner works on it."""
+        access = self._c.stack.access
+        return access is not None and self._c.defines(access, "diverts")
 
     @property
     def quarantined(self) -> bool:

@@ -1,6 +1,7 @@
 """The catalogue of the codes that follow the loaders': what `validate`, `resolve` and the layers refuse.
 
-LAM020 to LAM039 are about a spec's form, LAM040 to LAM061 about stacks that can't work.  LAM014 belongs here too.
+LAM020 to LAM039 are about a spec's form, LAM040 to LAM061 about stacks that can't work.  LAM014 belongs here too, and
+LAM064, which is about what a stack costs.
 """
 
 from __future__ import annotations
@@ -317,6 +318,18 @@ the caller's.
     lamina.fallback { primary = { lamina.caller {}, … }, secondary = { lamina.caller {}, … } }   -- LAM061
 
 Give one of them a source of its own.
+"""),
+    Code("LAM064", "over budget", """\
+`lamina budget` counted more instructions than the stack's `budget` allows.  Only the flat form is held to it, compiled as
+the command line says, by default with gcc -O2 for x86-64; no other command looks at the numbers.
+
+    specs/pool.lua:5:3: error: "pool": an inlined alloc and free, with the loop around them, takes 16 instructions, the
+    budget is 15 [LAM064]
+        5 |   budget = { pair = 15 },
+          |   ^~~~~~
+
+Look at which layers the stack can do without, at their cheaper forms (`lamina explain` of a layer names its cost), or raise
+the budget.  Another version of the compiler may need an instruction more or less.
 """),
 )
 

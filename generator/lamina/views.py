@@ -294,7 +294,8 @@ def _sentences(stack: Stack, S: SimpleNamespace) -> None:
     if poison and poison.x.on_alloc:
         S.contents = f"the pattern {_shown(poison.p.on_alloc)}"
     elif zeroize and zeroize.x.on_free:
-        S.contents = "zero but for a link, or whatever the memory held at first"
+        S.contents = "zero" + (" but for a stale link" if main.link_bytes or main.find("quarantine") else "") + (
+            "" if main.os_memory else ", or whatever the memory held at first")
     else:
         S.contents = "undefined"
     source = main.source.name

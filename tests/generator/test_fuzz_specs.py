@@ -40,7 +40,9 @@ class Fuzzer:
         self.r = random.Random(seed)
         self.line = 0
         # Most specs are nearly right: a spec that is all wrong never gets past the first stage.
-        self.wild = self.r.choice((0.0, 0.0, 0.01, 0.05, 0.3))
+        self.wild = self.r.choice((0.0, 0.0, 0.0, 0.01, 0.05, 0.3))
+        # Half of them keep to what the commonest rules ask.
+        self.careful = self.wild == 0.0 and self.r.random() < 0.75
 
     def span(self) -> Span:
         self.line += 1
@@ -72,14 +74,18 @@ class Fuzzer:
             least, most = kind.least, kind.most
             value = self.r.choice([self.r.choice(SIZES), self.r.choice(SIZES), self.r.choice([1 << 20, 1 << 16, 1 << 24]),
                                    self.r.choice(NUMBERS), least, most, self.r.randint(1, 300)])
+            if self.careful:
+                value = self.r.choice(SIZES) if param.name in ("slot", "payload", "bytes") else 1 << self.r.randrange(14, 27)
             if self.r.random() < 0.2:
                 return self.scalar(f"{self.r.choice([1, 2, 3, 16, 64])} {self.r.choice(['B', 'KiB', 'MiB', 'pages'])}")
             return self.scalar(value)
         if isinstance(kind, d.Int):
+            if self.careful:
+                return self.scalar(max(kind.least, min(kind.most, self.r.choice([1, 2, 3, 4, 8, 16, 100]))))
             return self.scalar(self.r.choice([kind.least, kind.most, self.r.choice(NUMBERS), self.r.randint(1, 40),
                                               self.r.randint(1, 2000), 1 << self.r.randrange(12)]))
         if isinstance(kind, d.Alignment):
-            return self.scalar(1 << self.r.randrange(kind.most.bit_length()))
+            return self.scalar(1 << self.r.randrange(7 if self.careful else kind.most.bit_length()))
         if isinstance(kind, d.Flag):
             return self.scalar(self.r.random() < 0.6)
         if isinstance(kind, d.Choice):
@@ -113,7 +119,7 @@ class Fuzzer:
         if self.r.random() < self.wild / 4:
             return self.scalar(self.r.choice([desc.name, desc.name + "s", "nothing"]))
         # A slab wants a size, and most memory wants to be large enough for it.
-        often = self.r.choice((0.0, 0.15, 0.3, 0.6))
+        often = self.r.choice((0.0, 0.15, 0.3) if self.careful else (0.0, 0.15, 0.3, 0.6))
         entries = {e.key: e for e in self.params(desc.params, often, depth, desc.exactly_one)}
         if desc.name == "slab" and "slot" not in entries and "payload" not in entries and self.r.random() > self.wild:
             entries["slot"] = Entry("slot", self.span(), self.scalar(self.r.choice(SIZES)))
@@ -127,13 +133,17 @@ class Fuzzer:
         if depth < 1 + (self.r.random() < 0.05) and self.r.random() < 0.15:
             out = [self.layer(self.r.choice(of[Role.COMBINATOR]), depth)]
         else:
-            out = [self.layer(self.r.choice(of[Role.SOURCE]), depth)]
-            out += [self.layer(x, depth) for x in of[Role.RANGE] if self.r.random() < 0.15]
-            if out[0].tag != "system" if isinstance(out[0], Map) else True:
-                out.append(self.layer(self.r.choice(of[Role.STORE] + [x for x in of[Role.STORE] if x.name == "slab"]), depth))
+            source = self.r.choice([x for x in of[Role.SOURCE] if self.r.random() < (0.1 if x.whole else 0.6)] or of[Role.SOURCE])
+            store = self.r.choice([*of[Role.STORE], registry.layers()["slab"], registry.layers()["slab"]])
+            out = [self.layer(source, depth)]
+            if not self.careful or source.name == "mmap":
+                out += [self.layer(x, depth) for x in of[Role.RANGE] if self.r.random() < 0.2]
+            if not source.whole or not self.careful:
+                out.append(self.layer(store, depth))
             blocks = [x for x in of[Role.BLOCK] if self.r.random() < 0.25]
             self.r.shuffle(blocks)
-            out += [self.layer(x, depth) for x in blocks]
+            if not self.careful or (store.name == "slab" and not source.whole):
+                out += [self.layer(x, depth) for x in blocks]
         if depth == 0 or self.r.random() < self.wild:
             upper = [x for x in of[Role.OBSERVER] if self.r.random() < 0.2]
             if self.r.random() < 0.4:
@@ -152,7 +162,7 @@ class Fuzzer:
         stacks = []
         for number in range(self.r.choice((1, 1, 1, 2))):
             name = f"stack_{number}" if self.r.random() > self.wild / 4 else self.r.choice(WORDS + ["size", "x_generic"])
-            options = list(self.params(OPTIONS, self.r.choice((0.0, 0.1, 0.3))))
+            options = list(self.params(OPTIONS, self.r.choice((0.0, 0.1) if self.careful else (0.0, 0.1, 0.3))))
             if self.r.random() < 0.1:
                 options.append(Entry("budget", self.span(), Map(self.params(BUDGET, 0.5), self.span())))
             # An empty table is an empty list in both languages.

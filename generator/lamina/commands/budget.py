@@ -119,6 +119,11 @@ def _count(text: str) -> list[int]:
     return [int(re.search(r"^(?:totals|summary): (\d+)", part, re.M).group(1)) for part in marked]  # type: ignore[union-attr]
 
 
+def _target(cc: list[str]) -> str:
+    """The processor that the compiler makes code for, such as x86_64."""
+    return _run([cc[0], "-dumpmachine"], Path.cwd(), f"{cc[0]} does not tell its target").split("-")[0].strip()
+
+
 def _exact(value: Fraction) -> float | int:
     return int(value) if value.denominator == 1 else round(float(value), 2)
 
@@ -149,7 +154,6 @@ def _measure(program: Program, cc: list[str], valgrind: str, objects: list[str])
 def measure(stacks: list[tuple[Stack, str]], forms: tuple[str, ...], cc: list[str]) -> list[Cost]:
     """The costs of every form of every stack, in order. Raises Failed where a tool is missing or fails."""
     valgrind = _tool("valgrind", "valgrind")
-    _tool(cc[0], "gcc")
     with tempfile.TemporaryDirectory(prefix="lamina-budget-") as folder:
         root = Path(folder)
         programs = [_program(stack, spec, form, root / f"{i}-{form}") for i, (stack, spec) in enumerate(stacks)
@@ -233,7 +237,13 @@ def COMMAND(specs: tuple[str, ...], include: tuple[str, ...], only: tuple[str, .
         tell(diags, diagnostics)
         raise Failed(SPEC_WRONG)
     stacks = [stack for stack, _ in found]
-    costs = measure(found, ("flat", "generic") if generic else ("flat",), shlex.split(cc) + shlex.split(cflags))
+    command = [*shlex.split(cc), *shlex.split(cflags)]
+    _tool(command[0], "gcc")
+    if any(_declared(stack) for stack in stacks) and _target(command) != "x86_64":
+        for stack in stacks:  # another processor's instructions are counted, but no budget was made for them
+            stack.options.budget = None
+        click.echo("lamina: budgets are counted for x86-64, and not held here", err=True)
+    costs = measure(found, ("flat", "generic") if generic else ("flat",), command)
     for stack, cost in zip(stacks, costs[::2] if generic else costs):
         for name, cost_found, limit in excesses(stack, cost):
             diags.error("LAM064", stack.option_spans.get("budget", stack.span),

@@ -49,7 +49,7 @@ def rules(layer: Layer, branch: Branch) -> None:
             branch.report("LAM051", below, None, f"{below.name} under quarantine scrubs late: a block rests with its "
                           "contents still there", notes=[(layer.span, "quarantine stands here")],
                           help=f"write {below.name} after quarantine")
-    if branch.store.x.sized:
+    if branch.store.x.sized or branch.store.desc.whole:
         return
     x, store = layer.x, branch.store
     param = "count" if "count" in layer.given else "bytes"

@@ -98,6 +98,9 @@ def _metadata(layer: Layer, branch: Branch) -> list[tuple[str, str, object]]:
     return out
 
 
+_WHAT = {"links": "links lie", "spare": "array of free slots lies", "live": "live map lies"}
+
+
 def _levels(count: int) -> list[int]:
     """Words of each level of a tree of bits over `count` slots, leaves first, up to one word."""
     words = [-(-count // 64)]
@@ -206,7 +209,7 @@ def plan(layer: Layer, branch: Branch) -> None:
         branch.meta_bytes = meta_of(count)
         at = 0
         for name, _, size_of in meta:
-            layer.const(f"{name}_offset", at, f"where the {name} lie in the metadata")
+            layer.const(f"{name}_offset", at, f"where the {_WHAT[name]} in the metadata")
             at += size_of(count)
         if x.map == "tree":
             x.levels = []

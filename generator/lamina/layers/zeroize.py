@@ -10,7 +10,7 @@ def shape(layer: Layer, branch: Branch) -> None:
     p, x = layer.p, layer.x
     x.slab = not branch.store.x.sized
     x.on_free = p.on_free if p.on_free is not None else x.slab
-    x.on_reset = p.on_reset if p.on_reset is not None else not x.slab
+    x.on_reset = p.on_reset
     x.on_destroy = p.on_destroy
     if not (x.on_free or x.on_reset or x.on_destroy):
         branch.report("LAM023", layer, None, "zeroize erases nothing", help="on_free, on_reset or on_destroy")
@@ -38,7 +38,7 @@ LAYER = Descriptor(
     idea="memset_explicit of C23",
     params=(
         Param("on_free", Flag(), "Each block when it is freed; by default over a slab."),
-        Param("on_reset", Flag(), "What reset and rewind free; by default over a bump."),
+        Param("on_reset", Flag(), "What reset and rewind free.", True),
         Param("on_destroy", Flag(), "All memory that was handed out, at destroy.", True),
     ),
     shape=shape,

@@ -13,6 +13,7 @@
 #include <exception>
 #include <fcntl.h>
 #include <functional>
+#include <iostream>
 #include <poll.h>
 #include <string>
 #include <sys/resource.h>
@@ -120,6 +121,8 @@ inline Death run_in_child(const std::function<std::string()> &body, double secon
         return death;
     }
     (void)under_valgrind(); // remembered before the fork, so that no child reads the map again
+    std::cout.flush(); // what is buffered is the parent's to write
+    (void)std::fflush(nullptr);
     const pid_t child = ::fork();
     if (child == 0) {
         (void)::close(errors[0]);
