@@ -77,6 +77,11 @@ class BranchView:
         return self._c.join([self.b.store, *self.b.blocks], "alloc_ok", self.b, self.form)
 
     @property
+    def store_ok(self) -> str:
+        """The store's own part of alloc_ok."""
+        return self._store("alloc_ok")
+
+    @property
     def locate(self) -> str:
         return self._store("locate")
 

@@ -63,6 +63,11 @@ def in_units(count: int) -> str:
     for unit, size in reversed(UNITS.items()):
         if size > 1 and count >= size and count % size == 0:
             return f"{count // size} {unit}"
+    return in_bytes(count)
+
+
+def in_bytes(count: int) -> str:
+    """A number of bytes in full."""
     return f"{count} byte" if count == 1 else f"{count} bytes"
 
 
@@ -71,7 +76,9 @@ def describe(node: Node) -> str:
     if isinstance(node, Scalar):
         kinds = {bool: "a boolean", int: "an integer", float: "a number with a fraction", str: "a string"}
         return kinds.get(type(node.value), "nothing")
-    return "a list" if isinstance(node, Seq) else "a table"
+    if isinstance(node, Seq):
+        return "a list" if node.items else "an empty table"
+    return "a table" if node.tag is None else f"the layer {node.tag}"
 
 
 class Kind:
@@ -300,7 +307,9 @@ class Ints(Kind):
 
     def read(self, node: Node, page: int) -> tuple[int, ...]:
         if not isinstance(node, Seq):
-            raise Refused(f"expected {self.label}, got {describe(node)}", code="LAM022")
+            help = "a list of one is a list as well: {{ {0} }} in Lua, [{0}] in YAML".format(node.value) \
+                if isinstance(node, Scalar) and type(node.value) is int else None
+            raise Refused(f"expected {self.label}, got {describe(node)}", help, "LAM022")
         if not node.items:
             raise Refused("the list is empty", "name at least one")
 
@@ -325,7 +334,7 @@ class Levels(Kind):
 
     def read(self, node: Node, page: int) -> tuple[int | str, ...]:
         if not isinstance(node, Seq):
-            raise Refused(f"expected {self.label}, got {describe(node)}", code="LAM022")
+            raise Refused(f"expected {self.label}, got {describe(node)}", 'levels = { "80 %", "95 %" }', "LAM022")
         if not 1 <= len(node.items) <= 16:
             raise Refused(f"{len(node.items)} levels are outside 1 to 16")
 
@@ -359,7 +368,7 @@ class BranchKind(Kind):
         if not isinstance(node, Seq):
             raise Refused(f"expected {self.label}, got {describe(node)}", code="LAM022")
         if not node.items:
-            raise Refused("the branch has no layers")
+            raise Refused("the branch has no layers", "begin it with a source, such as lamina.mmap {}", "LAM026")
         return node
 
     def schema(self) -> dict[str, Any]:

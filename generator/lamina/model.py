@@ -128,7 +128,8 @@ class Branch:
         """A block layer over a store without slots: over one that frees no single block it would never act."""
         self.failed = True
         if not self.store.desc.whole:  # a store that is a source says what can't stand above it
-            self.report("LAM050", layer, param, f"{layer.name} never acts over a {self.store.name}, which frees no single "
+            what = f"{layer.name}'s {param}" if param else layer.name
+            self.report("LAM050", layer, param, f"{what} never acts over a {self.store.name}, which frees no single "
                         f"{self.store.desc.unit}", notes=[(self.store.span, f"{self.store.name} stands here")],
                         help=f"take a store that does, such as slab, or drop {param or layer.name}")
 

@@ -103,7 +103,7 @@ def _stack_rules(stack: Stack) -> None:
             stack.diags.error("LAM057", layer.span, f"{layer.name} is not to be had on the target {target}",
                               notes=_note(stack, "target", "the target is chosen here"),
                               help="it is there on " + ", ".join(layer.desc.platforms))
-        if target == "freestanding" and not layer.wrong:
+        elif target == "freestanding" and not layer.wrong:
             for what in getattr(layer.x, "needs", ()):
                 stack.diags.error("LAM057", layer.span, f"{layer.name} needs {what} here, which the target {target} doesn't "
                                   "have", notes=_note(stack, "target", "the target is chosen here"),

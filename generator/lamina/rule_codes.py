@@ -50,7 +50,7 @@ The value has the right type and is none of those that the parameter takes: a nu
 not among the choices, a list that is empty or names something twice, a combination that leaves a layer without work.
 
     lamina.canary { size = 65 }                       -- LAM023: 65 is outside 1 to 64
-    lamina.slab { slot = 64, order = "filo" }         -- LAM023: did you mean "lifo"?
+    lamina.slab { slot = 64, order = "filo" }         -- LAM023: did you mean "fifo"?
     lamina.guard { head = false, tail = false }       -- LAM023: guard guards nothing
 
 The message gives the bounds or the choices.

@@ -62,7 +62,7 @@ def validate(doc: Document, diags: Diagnostics, only: tuple[str, ...] = ()) -> l
     for wanted in only:
         if wanted not in seen:
             meant = closest(wanted, list(seen))
-            diags.error("LAM030", Span(doc.path, 1), f'there is no stack "{wanted}" in this file',
+            diags.error("LAM030", None, f'there is no stack "{wanted}" in {doc.path}',
                         help=f'did you mean "{meant}"?' if meant else "it has " + ", ".join(seen))
     return out
 
@@ -74,9 +74,9 @@ def _name(node: StackNode, diags: Diagnostics) -> str | None:
                     help="names are 1 to 48 of a-z, 0-9 and _, and begin with a letter")
         return None
     if name in RESERVED or name in TAKEN or name.startswith(("lamina_", "pthread")):
-        owner = "the runtime" if name.startswith("lamina") else "the C library" if name not in C_WORDS else "C or C++"
-        diags.error("LAM030", node.name.span, f'"{name}" can\'t name a stack: the name is {owner}\'s',
-                    help=f'"my_{name}" is free')
+        why = "it is a word of C or C++" if name in C_WORDS else "such names are the runtime's" if name.startswith("lamina") \
+            else "the C library has names that begin so"
+        diags.error("LAM030", node.name.span, f'"{name}" can\'t name a stack: {why}', help=f'"my_{name}" is free')
         return None
     if name.endswith("_generic"):
         diags.error("LAM030", node.name.span, f'"{name}" can\'t name a stack: it names the generic twin of another',
@@ -102,7 +102,7 @@ def read_params(entries: Map, params: tuple[Param, ...], what: str, page: int, d
                         help=f'did you mean "{meant}"?' if meant else f"it takes {names}")
             wrong.add(meant or "")
             continue
-        given[param.name] = entry.value.span
+        given[param.name] = entry.span
         try:
             values[param.name] = param.kind.read(entry.value, page)
         except Refused as first:
@@ -295,7 +295,7 @@ def _branch(stack: Stack, layers: list[Layer], name: str, span: Span) -> Branch 
     ranges = [x for x in layers if x.role is Role.RANGE]
     _once(stack, ranges)
     for layer in ranges:
-        if layers.index(layer) > at:
+        if layers.index(layer) > at and not whole:
             diags.note("LAM029", layer.span, f"{layer.name} is read as standing below {store.name}: it acts on the whole range")
     return Branch(stack, sources[0], ranges, store, _blocks(stack, layers, at, store), name)
 
@@ -339,7 +339,9 @@ def _blocks(stack: Stack, layers: list[Layer], at: int, store: Layer) -> list[La
 def _upper(stack: Stack, layers: list[Layer]) -> list[Layer]:
     """Access and observers, from the memory up; they see whole operations, so they stand above all the rest."""
     out = [x for x in layers if x.role in (Role.ACCESS, Role.OBSERVER)]
-    lower = [x for x in layers if x.role in (Role.STORE, Role.BLOCK) or x.role is Role.SOURCE and x.desc.whole]
+    # What lies innermost stands below whatever the spec wrote, so its place there says nothing.
+    lower = [x for x in layers if (x.role in (Role.STORE, Role.BLOCK) or x.role is Role.SOURCE and x.desc.whole)
+             and not x.desc.innermost]
     first: dict[str, Layer] = {}
     for layer in out:
         above = [x for x in lower if x.position > layer.position]

@@ -369,6 +369,7 @@ def flat(composer: Composer, spec: str, command: str) -> tuple[SimpleNamespace, 
 def _secondary(composer: Composer, S: SimpleNamespace) -> None:
     branch = composer.stack.branches[1]
     B = S.branches[1]
+    S.secondary_whole = B.whole
     if B.whole:
         S.secondary_alloc = ("(void)self;\nreturn " + composer.macro(branch.store, "alloc_whole", branch, B.form) + ";")
         S.secondary_free = composer.macro(branch.store, "free_whole", branch, B.form) + ";"

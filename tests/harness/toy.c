@@ -12,8 +12,14 @@
 toy_fault toy_fault_now = TOY_CORRECT;
 toy_fault toy_twin_fault_now = TOY_CORRECT;
 
-static size_t smaller(size_t a, size_t b) { return (a < b) ? a : b; }
-static size_t larger(size_t a, size_t b) { return (a > b) ? a : b; }
+static size_t smaller(size_t a, size_t b)
+{
+    return (a < b) ? a : b;
+}
+static size_t larger(size_t a, size_t b)
+{
+    return (a > b) ? a : b;
+}
 
 /* ---------------------------------------------------- counters --------------------------------------------------- */
 
@@ -72,7 +78,10 @@ typedef struct toy_slab {
     bool mapped, quarantine, with_lock, with_owner;
 } toy_slab;
 
-static bool broken(const toy_slab *self, toy_fault fault) { return self->fault == fault; }
+static bool broken(const toy_slab *self, toy_fault fault)
+{
+    return self->fault == fault;
+}
 
 static size_t slab_shared_in_use; /* for TOY_STATE_SHARED */
 
@@ -90,7 +99,10 @@ static void leave(toy_slab *self)
     }
 }
 
-static const char *slab_name(const toy_slab *self) { return broken(self, TOY_REPORT_WRONG_STACK) ? "slab" : "toy_slab"; }
+static const char *slab_name(const toy_slab *self)
+{
+    return broken(self, TOY_REPORT_WRONG_STACK) ? "slab" : "toy_slab";
+}
 
 static lamina_corruption finding(const toy_slab *self, const char *layer, const char *what, const void *address)
 {
@@ -110,7 +122,10 @@ static void report(toy_slab *self, lamina_corruption event)
     }
 }
 
-static size_t stride(const toy_slab *self) { return broken(self, TOY_OVERLAPPING_SLOTS) ? TOY_SLOT - 32U : TOY_SLOT; }
+static size_t stride(const toy_slab *self)
+{
+    return broken(self, TOY_OVERLAPPING_SLOTS) ? TOY_SLOT - 32U : TOY_SLOT;
+}
 
 static size_t limit(const toy_slab *self)
 {
@@ -188,7 +203,8 @@ static lamina_status slab_map(toy_slab *self, toy_fault fault)
     if (self->base == NULL) {
         return LAMINA_ERR_OS;
     }
-    if (!lamina_numa_apply(self->base, self->bytes, LAMINA_NUMA_BIND, &node, 1) && !broken(self, TOY_BIND_FAILURE_IGNORED)) {
+    if (!lamina_numa_apply(self->base, self->bytes, LAMINA_NUMA_BIND, &node, 1) &&
+        !broken(self, TOY_BIND_FAILURE_IGNORED)) {
         if (!broken(self, TOY_LEAK_ON_FAILED_INIT)) {
             (void)lamina_os_release(self->base, self->bytes);
         }
@@ -205,8 +221,14 @@ static lamina_status slab_map(toy_slab *self, toy_fault fault)
     return LAMINA_OK;
 }
 
-static lamina_status slab_init(void *handle) { return slab_map(handle, toy_fault_now); }
-static lamina_status slab_twin_init(void *handle) { return slab_map(handle, toy_twin_fault_now); }
+static lamina_status slab_init(void *handle)
+{
+    return slab_map(handle, toy_fault_now);
+}
+static lamina_status slab_twin_init(void *handle)
+{
+    return slab_map(handle, toy_twin_fault_now);
+}
 
 static lamina_status slab_init_quarantine(void *handle)
 {
@@ -230,7 +252,10 @@ static lamina_status slab_init_owner(void *handle)
 }
 
 /* n slots, and a state byte for each behind them. */
-static size_t slab_bytes_for(size_t objects) { return objects * TOY_SLOT + objects + 1U; }
+static size_t slab_bytes_for(size_t objects)
+{
+    return objects * TOY_SLOT + objects + 1U;
+}
 
 static lamina_status slab_init_with(void *handle, void *buffer, size_t bytes)
 {
@@ -381,7 +406,8 @@ static void *slab_alloc_inside(toy_slab *self)
         }
     }
     if ((out == NULL) && (self->fresh < limit(self)) &&
-        (slab_commit_for(self, slot_at(self, self->fresh) + TOY_SLOT - (broken(self, TOY_COMMIT_LATE) ? TOY_SLOT : 0U)))) {
+        (slab_commit_for(self,
+                         slot_at(self, self->fresh) + TOY_SLOT - (broken(self, TOY_COMMIT_LATE) ? TOY_SLOT : 0U)))) {
         out = slot_at(self, self->fresh++);
         memset(out + TOY_PAYLOAD, CANARY, CANARY_BYTES);
     }
@@ -472,8 +498,8 @@ static bool slab_claim(toy_slab *self, void *ptr)
 {
     unsigned char live = LIVE;
     const char *refusal = slab_refusal(self, ptr);
-    if ((refusal == NULL) && !__atomic_compare_exchange_n(&self->state[index_of(self, ptr)], &live, (unsigned char)HELD, false,
-                                                          __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+    if ((refusal == NULL) && !__atomic_compare_exchange_n(&self->state[index_of(self, ptr)], &live, (unsigned char)HELD,
+                                                          false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
         refusal = "double free";
     }
     if (refusal != NULL) {
@@ -549,7 +575,10 @@ static size_t slab_usable_size(const void *handle, const void *ptr)
     return TOY_PAYLOAD + (broken(handle, TOY_USABLE_TOO_LARGE) ? 8U : 0U);
 }
 
-static size_t slab_capacity(const void *handle) { return ((const toy_slab *)handle)->count; }
+static size_t slab_capacity(const void *handle)
+{
+    return ((const toy_slab *)handle)->count;
+}
 
 static size_t slab_in_use(const void *handle)
 {
@@ -576,7 +605,10 @@ static size_t slab_release_unused(void *handle)
     return out;
 }
 
-static void slab_stats(const void *handle, lamina_subject_stats *out) { *out = ((const toy_slab *)handle)->stats; }
+static void slab_stats(const void *handle, lamina_subject_stats *out)
+{
+    *out = ((const toy_slab *)handle)->stats;
+}
 
 static bool slab_check(void *handle, lamina_corruption *first)
 {
@@ -588,7 +620,8 @@ static bool slab_check(void *handle, lamina_corruption *first)
         slab_drain(self);
     }
     for (unsigned char *slot = self->free_list; slot != NULL; slot = lamina_load_ptr(slot)) {
-        if ((slab_refusal(self, slot) != NULL) || (self->state[index_of(self, slot)] != FREE) || (++listed > self->count)) {
+        if ((slab_refusal(self, slot) != NULL) || (self->state[index_of(self, slot)] != FREE) ||
+            (++listed > self->count)) {
             *first = finding(self, "slab", "freelist link overwritten", slot);
             return false;
         }
@@ -617,7 +650,8 @@ static size_t slab_walk(void *handle, void (*visit)(void *context, void *ptr, si
     if (self->with_owner) {
         slab_drain(self);
     }
-    const size_t end = smaller(self->fresh, self->count) - (broken(self, TOY_WALK_MISSES_ONE) && self->fresh != 0U ? 1U : 0U);
+    const size_t end = smaller(self->fresh, self->count) -
+                       (broken(self, TOY_WALK_MISSES_ONE) && self->fresh != 0U ? 1U : 0U);
     for (size_t i = 0; i < end; i++) {
         if ((self->state[i] == LIVE) || (broken(self, TOY_WALK_VISITS_FREE) && (self->state[i] == FREE))) {
             visit(context, slot_at(self, i), TOY_PAYLOAD);
@@ -642,7 +676,7 @@ static lamina_subject_memory slab_memory(const void *handle)
 }
 
 #define SLAB_DETECTS                                                                                                   \
-    (LAMINA_SUBJECT_DETECTS_DOUBLE_FREE | LAMINA_SUBJECT_DETECTS_FOREIGN | LAMINA_SUBJECT_VERIFIES_POISON |             \
+    (LAMINA_SUBJECT_DETECTS_DOUBLE_FREE | LAMINA_SUBJECT_DETECTS_FOREIGN | LAMINA_SUBJECT_VERIFIES_POISON |            \
      LAMINA_SUBJECT_CANARY)
 
 #define SLAB_OPERATIONS                                                                                                \
@@ -682,14 +716,10 @@ const lamina_subject toy_callback_flat_subject = {
 };
 
 const lamina_subject toy_quarantine_flat_subject = {
-    SLAB_OPERATIONS,
-    .form = "flat",
-    .capacity = TOY_CAPACITY,
-    .held = TOY_QUARANTINE,
-    .flags = SLAB_DETECTS,
-    .init = slab_init_quarantine,
-    .reset = slab_reset,
-    .release_unused = slab_release_unused,
+    SLAB_OPERATIONS,          .form = "flat",
+    .capacity = TOY_CAPACITY, .held = TOY_QUARANTINE,
+    .flags = SLAB_DETECTS,    .init = slab_init_quarantine,
+    .reset = slab_reset,      .release_unused = slab_release_unused,
 };
 
 const lamina_subject toy_buffer_flat_subject = {
@@ -702,18 +732,14 @@ const lamina_subject toy_buffer_flat_subject = {
 };
 
 const lamina_subject toy_shared_flat_subject = {
-    SLAB_OPERATIONS,
-    .form = "flat",
-    .capacity = TOY_CAPACITY,
-    .flags = SLAB_DETECTS | LAMINA_SUBJECT_LIFO | LAMINA_SUBJECT_THREADS_ANY,
+    SLAB_OPERATIONS,          .form = "flat",
+    .capacity = TOY_CAPACITY, .flags = SLAB_DETECTS | LAMINA_SUBJECT_LIFO | LAMINA_SUBJECT_THREADS_ANY,
     .init = slab_init_lock,
 };
 
 const lamina_subject toy_remote_flat_subject = {
-    SLAB_OPERATIONS,
-    .form = "flat",
-    .capacity = TOY_CAPACITY,
-    .flags = SLAB_DETECTS | LAMINA_SUBJECT_LIFO | LAMINA_SUBJECT_THREADS_FREE,
+    SLAB_OPERATIONS,          .form = "flat",
+    .capacity = TOY_CAPACITY, .flags = SLAB_DETECTS | LAMINA_SUBJECT_LIFO | LAMINA_SUBJECT_THREADS_FREE,
     .init = slab_init_owner,
 };
 
@@ -764,9 +790,15 @@ typedef struct toy_bump {
     toy_fault fault;
 } toy_bump;
 
-static bool bump_broken(const toy_bump *self, toy_fault fault) { return self->fault == fault; }
+static bool bump_broken(const toy_bump *self, toy_fault fault)
+{
+    return self->fault == fault;
+}
 
-static size_t bump_bytes_for(size_t bytes) { return lamina_round_up(bytes, GRANULE); }
+static size_t bump_bytes_for(size_t bytes)
+{
+    return lamina_round_up(bytes, GRANULE);
+}
 
 static lamina_status bump_start(toy_bump *self, void *buffer, size_t bytes, toy_fault fault)
 {
@@ -796,7 +828,10 @@ static lamina_status bump_twin_init_with(void *handle, void *buffer, size_t byte
     return bump_start(handle, buffer, bytes, toy_twin_fault_now);
 }
 
-static void bump_destroy(void *handle) { (void)handle; }
+static void bump_destroy(void *handle)
+{
+    (void)handle;
+}
 
 static void *bump_alloc(void *handle, size_t size, size_t align)
 {
@@ -805,9 +840,11 @@ static void *bump_alloc(void *handle, size_t size, size_t align)
     const size_t granule = bump_broken(self, TOY_BUMP_GRANULE_DROPPED) ? 1U : GRANULE;
     const size_t total = BUMP_BYTES + (bump_broken(self, TOY_BUMP_ONE_TOO_MANY) ? 1U : 0U);
     void *out = NULL;
-    if (((size != 0U) || bump_broken(self, TOY_BUMP_ZERO_SIZE)) && (lamina_is_pow2(align) || (any_align && (align != 0U)))) {
+    if (((size != 0U) || bump_broken(self, TOY_BUMP_ZERO_SIZE)) &&
+        (lamina_is_pow2(align) || (any_align && (align != 0U)))) {
         const size_t wanted = larger(align, granule);
-        const uintptr_t at = bump_broken(self, TOY_BUMP_OFFSET_ALIGNED) ? self->cursor : (uintptr_t)self->base + self->cursor;
+        const uintptr_t at = bump_broken(self, TOY_BUMP_OFFSET_ALIGNED) ? self->cursor
+                                                                        : (uintptr_t)self->base + self->cursor;
         const size_t start = self->cursor + (size_t)((wanted - at % wanted) % wanted);
         const bool wraps = bump_broken(self, TOY_BUMP_SIZE_WRAPS);
         if (wraps ? (start + size <= total) : ((start <= total) && (size <= total - start))) {
@@ -835,7 +872,7 @@ static void *bump_alloc_zeroed(void *handle, size_t size, size_t align)
 {
     void *const out = bump_alloc(handle, size, align);
     if ((out != NULL) && !bump_broken(handle, TOY_BUMP_ZEROING_FORGOTTEN)) {
-        memset(out, 0, size);
+        memset(out, 0, bump_broken(handle, TOY_BUMP_SIZE_WRAPS) ? 1U : size);
     }
     return out;
 }
@@ -878,7 +915,10 @@ static void bump_reset(void *handle)
     }
 }
 
-static size_t bump_mark(void *handle) { return ((toy_bump *)handle)->cursor; }
+static size_t bump_mark(void *handle)
+{
+    return ((toy_bump *)handle)->cursor;
+}
 
 static bool bump_rewind(void *handle, size_t mark)
 {
@@ -903,8 +943,14 @@ static size_t bump_capacity(const void *handle)
     return BUMP_BYTES;
 }
 
-static size_t bump_in_use(const void *handle) { return ((const toy_bump *)handle)->cursor; }
-static void bump_stats(const void *handle, lamina_subject_stats *out) { *out = ((const toy_bump *)handle)->stats; }
+static size_t bump_in_use(const void *handle)
+{
+    return ((const toy_bump *)handle)->cursor;
+}
+static void bump_stats(const void *handle, lamina_subject_stats *out)
+{
+    *out = ((const toy_bump *)handle)->stats;
+}
 
 static bool bump_check(void *handle, lamina_corruption *first)
 {

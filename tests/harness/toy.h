@@ -110,9 +110,9 @@ enum {
     TOY_POISON = 0xDE /* and all others of its payload */
 };
 
-extern const lamina_subject toy_slab_flat_subject;       /* reserve, commit in steps, canary, poison, statistics, LIFO */
-extern const lamina_subject toy_slab_generic_subject;    /* the same with the twin's switch */
-extern const lamina_subject toy_callback_flat_subject;   /* the slab with a handler */
+extern const lamina_subject toy_slab_flat_subject;     /* reserve, commit in steps, canary, poison, statistics, LIFO */
+extern const lamina_subject toy_slab_generic_subject;  /* the same with the twin's switch */
+extern const lamina_subject toy_callback_flat_subject; /* the slab with a handler */
 extern const lamina_subject toy_quarantine_flat_subject; /* the slab with a quarantine of five */
 extern const lamina_subject toy_buffer_flat_subject;     /* the slab in a caller's buffer, any count */
 extern const lamina_subject toy_shared_flat_subject;     /* the slab behind a lock */

@@ -32,7 +32,7 @@ add("static_mutex", { instance = "static" }, lamina.mmap { commit = "lazy" }, la
   lamina.watermark { levels = { 5, 10 }, edge = "both" }, lamina.mutex {})
 add("static_owner", { instance = "static" }, lamina.mmap {}, lamina.slab { slot = 64, count = 128 }, lamina.owner {})
 add("unchecked", { checks = "none" }, lamina.mmap {}, lamina.slab { slot = 64, count = 128 }, lamina.quarantine { count = 4 }, lamina.statistics {})
-add("unchecked_canary", { checks = "none" }, lamina.mmap {}, lamina.slab { slot = 64, align = 8, count = 128, link = "mac" }, lamina.poison {}, lamina.canary {})
+add("unchecked_poison", { checks = "none" }, lamina.mmap {}, lamina.slab { slot = 64, align = 8, count = 128, link = "mac" }, lamina.poison {})
 
 for _, link in ipairs { "plain", "masked", "mac" } do
   add("callback_" .. link, { on_corruption = "callback" }, lamina.mmap {},

@@ -61,7 +61,7 @@ add("guard_random_order", lamina.mmap {}, lamina.guard { every = 4 }, lamina.sla
 add("guard_address", lamina.mmap {}, lamina.guard { every = 4 }, lamina.slab { slot = 96, count = 40, order = "address" })
 
 add("populate", lamina.mmap { populate = true, guard_at_end = true, name = "lamina matrix" }, lamina.slab { slot = 64, count = 256 })
-add("populate_guard", lamina.mmap { populate = true, noreserve = true }, lamina.guard {}, lamina.slab { slot = 64, count = 256 })
+add("noreserve_guard", lamina.mmap { guard_at_end = true }, lamina.guard {}, lamina.slab { slot = 64, count = 256 })
 add("huge_transparent", lamina.mmap { huge_pages = "transparent" }, lamina.slab { slot = 4096, count = 100 })
 add("huge_lazy", lamina.mmap { reserve = "4 MiB", commit = "lazy", huge_pages = "transparent" }, lamina.slab { slot = 4096 })
 add("huge_2m_fallback", lamina.mmap { huge_pages = "2M", huge_fallback = true }, lamina.slab { slot = 4096, count = 100 })

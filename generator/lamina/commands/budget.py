@@ -116,7 +116,7 @@ def _count(text: str) -> list[int]:
     """Instructions between each pair of marks, from callgrind's file."""
     parts = re.split(r"^part: ", text, flags=re.M)[1:]
     marked = [part for part in parts if "--dump-before=budget_end" in part]
-    return [int(re.search(r"^(?:totals|summary): (\d+)", part, re.M).group(1)) for part in marked]  # type: ignore[union-attr]
+    return [int(total) for part in marked for total in re.findall(r"^totals: (\d+)", part, re.M)]
 
 
 def _target(cc: list[str]) -> str:
@@ -173,7 +173,8 @@ def excesses(stack: Stack, cost: Cost) -> list[tuple[str, float, int]]:
     return out
 
 
-WHAT = {"alloc": "an inlined alloc", "free": "an inlined free", "pair": "an inlined alloc and free, with the loop around them,"}
+WHAT = {"alloc": "an inlined alloc", "free": "an inlined free",
+        "pair": "an inlined alloc and free, with the loop around them,"}
 
 
 def _declared(stack: Stack) -> dict[str, int]:
@@ -254,7 +255,8 @@ def COMMAND(specs: tuple[str, ...], include: tuple[str, ...], only: tuple[str, .
         for i, cost in enumerate(costs):
             stack = stacks[i // 2 if generic else i]
             budget = _declared(stack) if cost.form == "flat" else {}
-            document.append({**asdict(cost), "budget": budget, "over": [n for n, _, _ in excesses(stack, cost)] if budget else []})
+            over = [name for name, _, _ in excesses(stack, cost)] if budget else []
+            document.append({**asdict(cost), "budget": budget, "over": over})
         click.echo(json.dumps({"cc": cc, "cflags": cflags, "costs": document}, indent=2))
     else:
         click.echo(markdown(stacks, costs) if as_markdown else table(stacks, costs))

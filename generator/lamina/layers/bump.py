@@ -25,7 +25,7 @@ def plan(layer: Layer, branch: Branch) -> None:
     total = branch.declared
     if total is None and not branch.dynamic:
         branch.report("LAM025", branch.source, None, f"{branch.source.name} doesn't say how many bytes bump may use",
-                      help="size, reserve or bytes")
+                      help=" or ".join(f'{name} = "64 KiB"' for name in ("size", "bytes") if branch.source.desc.param(name)))
         return
     if branch.dynamic:
         branch.region_bytes = align

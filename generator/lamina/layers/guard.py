@@ -40,10 +40,10 @@ def rules(layer: Layer, branch: Branch) -> None:
     if not branch.os_memory:
         branch.report("LAM045", layer, None, "guard can't protect memory that isn't the operating system's",
                       notes=[(source.span, f"the memory is {source.desc.brief}")], help="take lamina.mmap as the source")
-    if layer.x.every and not branch.store.x.groups and branch.os_memory:
+    if layer.x.every and branch.store.x.sized and branch.os_memory:
         branch.report("LAM059", layer, "every", f"{branch.store.name} has no slots to guard between",
                       help="head and tail guard its range")
-    if layer.x.every and branch.store.x.groups and 2 * branch.store.x.groups > MAPPINGS:
+    elif layer.x.every and 2 * branch.store.x.groups > MAPPINGS:
         branch.report("LAM058", layer, "every", f"{branch.store.x.groups} guarded groups exceed the {MAPPINGS} mappings "
                       "that a process may have", help="guard every more slots")
 

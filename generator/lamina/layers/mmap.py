@@ -18,7 +18,7 @@ def shape(layer: Layer, branch: Branch) -> None:
     if len(both) == 2:
         branch.report("LAM032", layer, "reserve", "mmap takes one of size and reserve, not both",
                       notes=[(layer.where("size"), "size is given here")],
-                      help="reserve is the word where commit is lazy")
+                      help="drop size: reserve is the word for a lazy commit" if branch.lazy else "drop reserve")
     branch.declared = p.size or p.reserve
     x.lazy, x.huge = branch.lazy, p.huge_pages
     x.explicit_huge = p.huge_pages in ("2M", "1G")

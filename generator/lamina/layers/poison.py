@@ -12,6 +12,8 @@ def shape(layer: Layer, branch: Branch) -> None:
     if not (x.on_free or x.on_alloc):
         branch.report("LAM023", layer, "on_free", "poison writes nothing", help="on_free = 0xDE")
     x.slab = not branch.store.x.sized
+    if x.slab:
+        x.cost = "O(1), as all slots have one size"
     x.verify = x.slab and x.on_free and p.verify is not False
 
 
@@ -44,7 +46,7 @@ def rules(layer: Layer, branch: Branch) -> None:
         branch.report("LAM059", layer, "verify", "there is nothing to verify: nothing is written on free",
                       help="on_free = 0xDE")
     zeroize = branch.find("zeroize")
-    if zeroize and zeroize.p.on_free and layer.x.on_free and layer.x.slab:
+    if zeroize and zeroize.x.on_free and p.on_free is not False and p.on_free != 0 and layer.x.slab:
         branch.report("LAM059", layer, "on_free", "poison and zeroize on free write the same bytes: the later one wins",
                       notes=[(zeroize.span, "zeroize stands here")],
                       help="poison { on_free = 0x00 } verifies zeros; or zeroize { on_free = false }")

@@ -58,8 +58,9 @@ def rules(layer: Layer, branch: Branch) -> None:
                       "shows at run time", notes=[(store.span, f"{store.name} takes as many as fit")],
                       help=f"give {store.name} a count above {x.count}")
     elif x.count >= store.x.count:
-        branch.report("LAM053", layer, param, f"a quarantine of {x.count} can hold back all {store.x.count} slots",
-                      notes=[(store.span, f"{store.name} has {store.x.count} slots here")],
+        all_of = f"all {store.x.count} slots" if store.x.count > 1 else "the only slot"
+        branch.report("LAM053", layer, param, f"a quarantine of {x.count} can hold back {all_of}",
+                      notes=[(store.span, f"{store.name} has {all_of[4:]} here")],
                       help=f"{param} = {max(store.x.count // 4, 1) * (branch.slot if param == 'bytes' else 1)}"
                       if store.x.count > 1 else f"give {store.name} more than one slot")
     elif store.x.grows and x.count >= store.p.count:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..descriptor import Alignment, Choice, Descriptor, Int, Param, Role, Size, in_units
+from ..descriptor import Alignment, Choice, Descriptor, Int, Param, Role, Size, in_bytes, in_units
 from ..model import Branch, Layer
 
 REACH = 1 << 46  # bytes that any target's process can map
@@ -51,7 +51,7 @@ def _plan_slot(layer: Layer, branch: Branch) -> bool:
     fits = -(-(around + max(payload, 1)) // branch.align) * branch.align
     if p.slot is not None and (payload < 1 or around + payload > p.slot):
         what = f"a {around}-byte canary and " if around else ""
-        branch.report("LAM014", layer, "slot", f"slot of {p.slot} bytes can't hold {what}{max(payload, 1)} bytes of payload",
+        branch.report("LAM014", layer, "slot", f"slot of {p.slot} bytes can't hold {what}{in_bytes(max(payload, 1))} of payload",
                       notes=[(canary.span, f"canary adds {branch.before} bytes before and {branch.after} behind the "
                               "payload here")] if canary else [], help=f"slot = {fits} is the smallest that fits")
         return False
@@ -59,11 +59,14 @@ def _plan_slot(layer: Layer, branch: Branch) -> bool:
     in_slot = x.link != "none" and not (x.link == "mac" and branch.split)
     branch.link_bytes = (16 if x.link == "mac" else POINTER) if in_slot else 0
     branch.link_offset = branch.before
-    if slot - around < branch.link_bytes:
-        least = -(-(around + branch.link_bytes) // branch.align) * branch.align
-        branch.report("LAM041", layer, "slot" if p.slot else "payload",
-                      f"{slot - around} bytes can't hold the {branch.link_bytes}-byte link of a free slot",
-                      help=f"slot = {least} is the smallest that can")
+    # Canaries stay while a slot is free, so the link may not reach the one behind the payload.
+    room = payload if branch.after else slot - around
+    if room < branch.link_bytes:
+        param = "payload" if p.payload is not None else "slot"
+        least = -(-(around + branch.link_bytes) // branch.align) * branch.align if param == "slot" else branch.link_bytes
+        branch.report("LAM041", layer, param, f"{in_bytes(room)} can't hold the {branch.link_bytes}-byte link of a free slot",
+                      notes=[(canary.span, "the canary behind the payload is kept while the slot is free")]
+                      if branch.after and canary else [], help=f"{param} = {least} is the smallest that can")
         return False
     branch.payload, branch.slot = payload, slot
     why = f"asked for" if p.slot else f"{payload} payload + {around} canary, rounded up to {branch.align}"

@@ -11,6 +11,10 @@ def plan(layer: Layer, branch: Branch) -> None:
     x.sized, x.frees = branch.store.x.sized, branch.stack.frees
     x.both, x.handler = p.edge == "both", p.handler
     store = branch.store
+    if store.desc.whole and branch.stack.combinator is None:
+        branch.report("LAM059", layer, None, f"{store.name} doesn't tell how much is in use, so no level is ever seen",
+                      notes=[(store.span, f"{store.name} stands here")], help="drop watermark, or take a slab or a bump")
+        return
     capacity = store.consts.get("capacity_bytes" if x.sized else "slot_count")
     if branch.stack.combinator:
         capacity = None
@@ -19,7 +23,7 @@ def plan(layer: Layer, branch: Branch) -> None:
         if isinstance(level, str):
             if capacity is None:
                 branch.report("LAM059", layer, "levels", f"{level} of a capacity that isn't known when the spec is read",
-                              notes=[(branch.source.span, "its size shows at run time")], help="write a number")
+                              notes=[(branch.source.span, "its size shows at run time")], help="levels = { 100 }, in " + ("bytes" if x.sized else "objects"))
                 return
             levels.append(max(1, capacity.value * int(level[:-1]) // 100))
         else:

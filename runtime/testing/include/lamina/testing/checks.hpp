@@ -273,8 +273,8 @@ inline void exhaust_objects(Findings &findings, Instance &instance) {
     }
     for (std::size_t i = 1; i < sorted.size(); ++i) {
         const auto apart = static_cast<std::size_t>(sorted[i] - sorted[i - 1]);
-        if (!expect(findings, apart >= subject.payload, "two objects lie ", apart, " bytes apart, of ",
-                    subject.payload, " bytes each")) {
+        if (!expect(findings, apart >= subject.payload, "two objects lie ", apart, " bytes apart, of ", subject.payload,
+                    " bytes each")) {
             return;
         }
     }
@@ -401,15 +401,16 @@ inline Findings reuse(const lamina_subject &subject) {
     // A quarantine keeps what was freed last; in a store that is all in use, that much is missing afterwards.
     const bool enough = subject.payload != 0 && instance.capacity() != 0 && most + subject.held <= instance.capacity();
     std::size_t wanted = most;
-    static const char *const orders[] = {"in order", "in reverse order", "in random order", "every other first",
-                                         "in order again", "in reverse order again"};
+    static const char *const orders[] = {"in order",          "in reverse order", "in random order",
+                                         "every other first", "in order again",   "in reverse order again"};
     std::vector<std::uintptr_t> known;
     for (std::size_t round = 0; round < 6 && findings.clean(); ++round) {
         std::vector<void *> blocks = detail::take(findings, instance, shadow, most);
-        expect(findings, blocks.size() >= wanted, "round ", round + 1, ": ", blocks.size(), " blocks to be had, ", wanted,
-               " expected");
+        expect(findings, blocks.size() >= wanted, "round ", round + 1, ": ", blocks.size(), " blocks to be had, ",
+               wanted, " expected");
         if (all) {
-            expect(findings, instance.alloc() == nullptr, "round ", round + 1, ": more than the capacity was handed out");
+            expect(findings, instance.alloc() == nullptr, "round ", round + 1,
+                   ": more than the capacity was handed out");
         }
         if (round == 0) {
             wanted = enough || !all ? blocks.size() : blocks.size() - std::min(blocks.size(), subject.held);
@@ -756,7 +757,8 @@ inline Findings realloc(const lamina_subject &subject) {
             return findings;
         }
         const std::size_t at = pattern_breaks(moved, 0, std::min(size, wanted), 1);
-        expect(findings, at == std::min(size, wanted), "realloc from ", size, " to ", wanted, " bytes changed byte ", at);
+        expect(findings, at == std::min(size, wanted), "realloc from ", size, " to ", wanted, " bytes changed byte ",
+               at);
         expect(findings, address_of(moved) % base_align == 0, "realloc gave a misaligned block");
         ptr = moved;
         size = wanted;
@@ -946,8 +948,8 @@ inline Findings release(const lamina_subject &subject) {
         expect(findings, before.in_use == after.in_use, "release_unused changed in_use from ", before.in_use, " to ",
                after.in_use);
         expect(findings, after.committed <= before.committed, "release_unused committed memory");
-        expect(findings, bytes <= instance.memory().bytes || instance.memory().bytes == 0, "release_unused says ", bytes,
-               " bytes of ", instance.memory().bytes);
+        expect(findings, bytes <= instance.memory().bytes || instance.memory().bytes == 0, "release_unused says ",
+               bytes, " bytes of ", instance.memory().bytes);
         instance.check(findings, "after release_unused");
         shadow.verify_all(findings);
         const std::vector<void *> again = detail::take(findings, instance, shadow, had - blocks.size());
@@ -993,11 +995,26 @@ inline Findings refused_requests(const lamina_subject &subject) {
         return findings;
     }
     const std::size_t top_bit = SIZE_MAX / 2 + 1;
-    std::vector<detail::Wish> wishes = {{0, 1},           {0, 8},         {0, 4096},   {SIZE_MAX, 1},
-                                        {SIZE_MAX, 16},   {SIZE_MAX, 4096}, {SIZE_MAX - 15, 1}, {SIZE_MAX - 15, 16},
-                                        {SIZE_MAX - 4095, 4096}, {SIZE_MAX / 2, 1}, {SIZE_MAX / 2, 64}, {top_bit, 1},
-                                        {8, 0},           {8, 3},         {8, 6},      {8, 24},
-                                        {8, SIZE_MAX},    {8, top_bit},   {SIZE_MAX, top_bit}, {1, top_bit}};
+    std::vector<detail::Wish> wishes = {{0, 1},
+                                        {0, 8},
+                                        {0, 4096},
+                                        {SIZE_MAX, 1},
+                                        {SIZE_MAX, 16},
+                                        {SIZE_MAX, 4096},
+                                        {SIZE_MAX - 15, 1},
+                                        {SIZE_MAX - 15, 16},
+                                        {SIZE_MAX - 4095, 4096},
+                                        {SIZE_MAX / 2, 1},
+                                        {SIZE_MAX / 2, 64},
+                                        {top_bit, 1},
+                                        {8, 0},
+                                        {8, 3},
+                                        {8, 6},
+                                        {8, 24},
+                                        {8, SIZE_MAX},
+                                        {8, top_bit},
+                                        {SIZE_MAX, top_bit},
+                                        {1, top_bit}};
     if (instance.capacity() != 0) {
         wishes.push_back({instance.capacity() + 1, 1});
         wishes.push_back({SIZE_MAX - instance.capacity(), 1});
@@ -1016,7 +1033,8 @@ inline Findings refused_requests(const lamina_subject &subject) {
         instance.check(findings, "after senseless requests");
         shadow.verify_all(findings);
         const std::vector<void *> blocks = detail::take(findings, instance, shadow, 8); // the next round meets blocks
-        expect(findings, blocks.size() == 8, "after senseless requests only ", blocks.size(), " of 8 blocks are to be had");
+        expect(findings, blocks.size() == 8, "after senseless requests only ", blocks.size(),
+               " of 8 blocks are to be had");
     }
     shadow.verify_all(findings);
     return findings;
@@ -1072,12 +1090,11 @@ inline std::vector<BadFree> bad_frees(const lamina_subject &subject) {
     const auto align = static_cast<std::ptrdiff_t>(subject.align);
     using Blocks = std::vector<void *>;
     if (has_flag(subject, LAMINA_SUBJECT_DETECTS_FOREIGN)) {
-        out.push_back({"a block misaligned by one byte",
-                       [](Instance &, const Blocks &blocks) { return beside(blocks[0], 1); }});
+        out.push_back(
+            {"a block misaligned by one byte", [](Instance &, const Blocks &blocks) { return beside(blocks[0], 1); }});
         if (subject.payload > subject.align) {
-            out.push_back({"an aligned address inside a block", [align](Instance &, const Blocks &blocks) {
-                               return beside(blocks[0], align);
-                           }});
+            out.push_back({"an aligned address inside a block",
+                           [align](Instance &, const Blocks &blocks) { return beside(blocks[0], align); }});
         }
     }
     if (has_flag(subject, LAMINA_SUBJECT_DETECTS_FOREIGN) && bounded) {
@@ -1100,9 +1117,8 @@ inline std::vector<BadFree> bad_frees(const lamina_subject &subject) {
                            const lamina_subject_memory memory = instance.memory();
                            return memory.base == nullptr ? nullptr : beside(memory.base, -align);
                        }});
-        out.push_back({"the highest address", [](Instance &, const Blocks &) {
-                           return reinterpret_cast<void *>(UINTPTR_MAX);
-                       }});
+        out.push_back(
+            {"the highest address", [](Instance &, const Blocks &) { return reinterpret_cast<void *>(UINTPTR_MAX); }});
     }
     if (has_flag(subject, LAMINA_SUBJECT_DETECTS_DOUBLE_FREE)) {
         out.push_back({"a block that was just freed", [](Instance &instance, const Blocks &blocks) {
@@ -1119,8 +1135,7 @@ inline std::vector<BadFree> bad_frees(const lamina_subject &subject) {
                                const std::uintptr_t a = address_of(blocks[0]);
                                const std::uintptr_t b = address_of(blocks[1]);
                                const std::uintptr_t apart = a < b ? b - a : a - b;
-                               const std::uintptr_t next =
-                                   std::max({a, b, address_of(blocks[2])}) + apart;
+                               const std::uintptr_t next = std::max({a, b, address_of(blocks[2])}) + apart;
                                void *const ptr = reinterpret_cast<void *>(next);
                                return instance.in_memory(ptr) ? ptr : nullptr;
                            }});
@@ -1260,7 +1275,8 @@ inline Findings life_cycle(const lamina_subject &subject) {
         }
         detail::expect_empty(findings, instance, "after init");
         Shadow shadow;
-        const std::vector<void *> blocks = detail::take(findings, instance, shadow, round == 3 ? 0 : detail::some(instance));
+        const std::vector<void *> blocks =
+            detail::take(findings, instance, shadow, round == 3 ? 0 : detail::some(instance));
         shadow.verify_all(findings);
         if (round == 0) {
             first = blocks.size();
@@ -1351,11 +1367,13 @@ inline Findings footprint(const lamina_subject &subject) {
             counts[1] = 256;
         }
     }
-    GuardedMemory handle(std::max<std::size_t>(subject.handle_bytes, 1), std::max<std::size_t>(subject.handle_align, 1));
+    GuardedMemory handle(std::max<std::size_t>(subject.handle_bytes, 1),
+                         std::max<std::size_t>(subject.handle_align, 1));
     void *const self = handle.data();
     // What the instance on this buffer holds: objects, or bytes asked for one granule at a time.
     const auto holds = [&](std::size_t most) {
-        const std::size_t granule = subject.payload != 0 ? subject.payload : std::max<std::size_t>(subject.min_align, 1);
+        const std::size_t granule = subject.payload != 0 ? subject.payload
+                                                         : std::max<std::size_t>(subject.min_align, 1);
         std::size_t count = 0;
         while (count <= most && subject.alloc(self, granule, subject.align) != nullptr) {
             count += subject.payload != 0 ? 1 : granule;
@@ -1368,8 +1386,8 @@ inline Findings footprint(const lamina_subject &subject) {
         {
             GuardedMemory exact(bytes, Instance::buffer_align(subject));
             const lamina_status status = subject.init_with(self, exact.data(), bytes);
-            if (expect(findings, status == LAMINA_OK, "bytes_for(", n, ") = ", bytes, " bytes were refused: ",
-                       lamina_status_text(status))) {
+            if (expect(findings, status == LAMINA_OK, "bytes_for(", n, ") = ", bytes,
+                       " bytes were refused: ", lamina_status_text(status))) {
                 const std::size_t had = holds(n);
                 expect(findings, had == n, "bytes_for(", n, ") = ", bytes, " bytes hold ", had, ", not ", n);
                 subject.destroy(self);
@@ -1386,8 +1404,8 @@ inline Findings footprint(const lamina_subject &subject) {
                 expect(findings, had < n, "a buffer one byte smaller than bytes_for(", n, ") holds ", had);
                 subject.destroy(self);
             } else {
-                expect(findings, status == LAMINA_ERR_TOO_SMALL, "one byte too few is answered by: ",
-                       lamina_status_text(status));
+                expect(findings, status == LAMINA_ERR_TOO_SMALL,
+                       "one byte too few is answered by: ", lamina_status_text(status));
             }
             expect(findings, less.guards_intact(), "one byte too few: bytes outside the buffer were written");
         }
@@ -1395,8 +1413,8 @@ inline Findings footprint(const lamina_subject &subject) {
             GuardedMemory shifted(bytes + 1, Instance::buffer_align(subject));
             const lamina_status status = subject.init_with(self, shifted.data() + 1, bytes);
             if (expect(findings, status != LAMINA_OK, "a buffer misaligned by one byte wasn't refused")) {
-                expect(findings, status == LAMINA_ERR_MISALIGNED, "a misaligned buffer is answered by: ",
-                       lamina_status_text(status));
+                expect(findings, status == LAMINA_ERR_MISALIGNED,
+                       "a misaligned buffer is answered by: ", lamina_status_text(status));
             } else {
                 subject.destroy(self);
             }

@@ -1,7 +1,7 @@
 // death.hpp: code that is expected to die, or that may hang or crash, run in a forked child.
 //
-// The child is single-threaded at birth, has the default action for the fatal signals (Catch2 and the sanitizers install
-// their own), dumps no core, and leaves through _exit, so that nothing registered by the parent runs twice.
+// The child is single-threaded at birth, has the default action for the fatal signals (Catch2 and the sanitizers
+// install their own), dumps no core, and leaves through _exit, so that nothing registered by the parent runs twice.
 #ifndef LAMINA_TESTING_DEATH_HPP
 #define LAMINA_TESTING_DEATH_HPP
 
@@ -121,7 +121,7 @@ inline Death run_in_child(const std::function<std::string()> &body, double secon
         return death;
     }
     (void)under_valgrind(); // remembered before the fork, so that no child reads the map again
-    std::cout.flush(); // what is buffered is the parent's to write
+    std::cout.flush();      // what is buffered is the parent's to write
     (void)std::fflush(nullptr);
     const pid_t child = ::fork();
     if (child == 0) {

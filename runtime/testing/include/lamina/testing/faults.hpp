@@ -27,7 +27,7 @@ namespace testing {
 // also where a sanitizer or Valgrind maps memory of its own, which /proc/self/maps would mix in. One at a time, and no
 // thread but this one in the runtime.
 class PlatformLedger {
-public:
+  public:
     PlatformLedger() : before_(lamina_os_calls) {
         current() = this;
         lamina_os_calls.mmap = &PlatformLedger::mmap;
@@ -66,7 +66,7 @@ public:
     const std::string &failed_call() const { return failed_; }
     void forget_failure() { failed_.clear(); }
 
-private:
+  private:
     static PlatformLedger *&current() {
         static PlatformLedger *ledger = nullptr;
         return ledger;
@@ -178,8 +178,7 @@ private:
         return watched("mbind", [&] { return current()->before_.mbind(at, bytes, mode, nodes, bits, flags); });
     }
     static long get_mempolicy(int *mode, unsigned long *nodes, unsigned long bits, void *at, unsigned long flags) {
-        return watched("get_mempolicy",
-                       [&] { return current()->before_.get_mempolicy(mode, nodes, bits, at, flags); });
+        return watched("get_mempolicy", [&] { return current()->before_.get_mempolicy(mode, nodes, bits, at, flags); });
     }
     static long getcpu(unsigned *cpu, unsigned *node) {
         return watched("getcpu", [&] { return current()->before_.getcpu(cpu, node); });
@@ -211,7 +210,7 @@ inline void inject(Failing kind, unsigned k, int error) {
 
 // One life of an allocator under the injector: init, fill, free, release, destroy.
 class FaultyLife {
-public:
+  public:
     FaultyLife(const lamina_subject &subject, PlatformLedger &ledger, Failing kind, unsigned k, int error)
         : subject_(subject), ledger_(ledger), instance_(subject, 0, Instance::not_started()), kind_(kind), k_(k),
           error_(error) {}
@@ -238,13 +237,13 @@ public:
             instance_.destroy();
             instance_.check(findings, "after destroy");
         }
-        expect(findings, ledger_.text() == before, "after destroy the platform still lends ", ledger_.text(), "; before, ",
-               before);
+        expect(findings, ledger_.text() == before, "after destroy the platform still lends ", ledger_.text(),
+               "; before, ", before);
         lamina_fail_off();
         return fired_;
     }
 
-private:
+  private:
     static constexpr std::size_t most_objects = 20000;
     static constexpr unsigned most_calls = 8; // of filling; a store that commits in steps makes one each
 
@@ -255,8 +254,8 @@ private:
         expect(findings, lamina_last_os_error() == error_, "after the failed init the last error is ",
                lamina_last_os_error(), ", not ", error_);
         lamina_fail_off();
-        expect(findings, ledger_.text() == before, "the failed init (", ledger_.failed_call(), ") leaves ", ledger_.text(),
-               "; before, ", before);
+        expect(findings, ledger_.text() == before, "the failed init (", ledger_.failed_call(), ") leaves ",
+               ledger_.text(), "; before, ", before);
         (void)instance_.start();
         if (started(findings, instance_)) {
             fill(findings);
@@ -280,12 +279,11 @@ private:
         seen_failures_ = failed;
         fired_ = true;
         const std::string call = " " + ledger_.failed_call() + " ";
-        const std::string listed =
-            std::string(" name_range ") + (subject_.tolerated_calls != nullptr ? subject_.tolerated_calls : "") + " ";
-        const bool other_branch =
-            has_flag(subject_, LAMINA_SUBJECT_UNBOUNDED) && std::strcmp(during, "init") != 0;
-        expect(findings, other_branch || listed.find(call) != std::string::npos, "a failure of", call, "during ", during,
-               " went unnoticed");
+        const std::string listed = std::string(" name_range ") +
+                                   (subject_.tolerated_calls != nullptr ? subject_.tolerated_calls : "") + " ";
+        const bool other_branch = has_flag(subject_, LAMINA_SUBJECT_UNBOUNDED) && std::strcmp(during, "init") != 0;
+        expect(findings, other_branch || listed.find(call) != std::string::npos, "a failure of", call, "during ",
+               during, " went unnoticed");
     }
 
     std::size_t object_size() const {

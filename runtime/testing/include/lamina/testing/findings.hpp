@@ -14,7 +14,7 @@ namespace lamina {
 namespace testing {
 
 class Findings {
-public:
+  public:
     // A sentence that names what was seen and what was promised. The list is cut off after a while: whoever finds the
     // first broken slot of a million finds the rest as well.
     void add(std::string sentence) {
@@ -56,7 +56,7 @@ public:
 
     bool mentions(const std::string &part) const { return text().find(part) != std::string::npos; }
 
-private:
+  private:
     static constexpr std::size_t most_kept = 12;
     std::vector<std::string> sentences_;
     std::size_t count_ = 0;
@@ -91,7 +91,7 @@ inline unsigned long long environment_number(const char *name, unsigned long lon
 
 // SplitMix64: small, seedable, the same on every machine (unlike the distributions of <random>).
 class Random {
-public:
+  public:
     explicit Random(unsigned long long seed) : state_(seed) {}
 
     unsigned long long next() {
@@ -111,7 +111,7 @@ public:
         }
     }
 
-private:
+  private:
     unsigned long long state_;
 };
 

@@ -25,7 +25,7 @@ inline std::string name_of(const lamina_subject &subject) {
 // Memory at an exact alignment (aligned to `align` but to nothing more, so that nobody can live off luck), between two
 // strips of guard bytes.
 class GuardedMemory {
-public:
+  public:
     GuardedMemory() = default;
     GuardedMemory(std::size_t bytes, std::size_t align) : bytes_(bytes), storage_(bytes + 4 * align + 2 * strip) {
         const std::uintptr_t lowest = address_of(storage_.data()) + strip;
@@ -53,7 +53,7 @@ public:
         return true;
     }
 
-private:
+  private:
     static constexpr std::size_t strip = 64;
     static constexpr unsigned char guard = 0xC7;
     static constexpr unsigned char junk = 0xA5;
@@ -70,7 +70,7 @@ struct State {
 };
 
 class Instance {
-public:
+  public:
     // Starts at once. `wanted`: for a caller's buffer, how many objects (or bytes) it is to hold; 0 takes the capacity.
     explicit Instance(const lamina_subject &subject, std::size_t wanted = 0)
         : Instance(subject, wanted, not_started()) {
@@ -79,8 +79,8 @@ public:
 
     struct not_started {};
     Instance(const lamina_subject &subject, std::size_t wanted, not_started)
-        : subject_(subject), handle_(std::max<std::size_t>(subject.handle_bytes, 1),
-                                     std::max<std::size_t>(subject.handle_align, 1)) {
+        : subject_(subject),
+          handle_(std::max<std::size_t>(subject.handle_bytes, 1), std::max<std::size_t>(subject.handle_align, 1)) {
         if (has_flag(subject_, LAMINA_SUBJECT_CALLER_BUFFER)) {
             const std::size_t without_promise = subject_.payload != 0 ? 16 : 4096;
             capacity_ = wanted != 0 ? wanted : subject_.capacity != 0 ? subject_.capacity : without_promise;
@@ -132,9 +132,7 @@ public:
     // The operations, with the object's own size and alignment where the store has only one.
     void *alloc() { return alloc(subject_.payload != 0 ? subject_.payload : 16, subject_.align); }
     void *alloc(std::size_t size, std::size_t align) { return lend(subject_.alloc(self(), size, align)); }
-    void *alloc_zeroed(std::size_t size, std::size_t align) {
-        return lend(subject_.alloc_zeroed(self(), size, align));
-    }
+    void *alloc_zeroed(std::size_t size, std::size_t align) { return lend(subject_.alloc_zeroed(self(), size, align)); }
     void free(void *ptr) {
         give_back(ptr);
         subject_.free(self(), ptr);
@@ -187,7 +185,8 @@ public:
             holds = subject_.check(self(), &first);
             expect(findings, holds, when, ": check() reports ", describe(first));
         }
-        holds = expect(findings, buffer_.guards_intact(), when, ": bytes outside the caller's buffer were written") && holds;
+        holds = expect(findings, buffer_.guards_intact(), when, ": bytes outside the caller's buffer were written") &&
+                holds;
         return expect(findings, handle_.guards_intact(), when, ": bytes outside the handle were written") && holds;
     }
 
@@ -220,7 +219,7 @@ public:
         return std::string(line, std::strcspn(line, "\n"));
     }
 
-private:
+  private:
     void *lend(void *ptr) {
         if (books_ && ptr != nullptr) {
             lent_.insert(ptr);

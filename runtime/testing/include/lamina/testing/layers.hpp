@@ -148,12 +148,14 @@ inline Findings write_after_free(const lamina_subject &subject, std::ptrdiff_t o
         instance.check(inner, "with the damage undone");
         return inner;
     });
-    findings.add_all(must_notice(subject, layer, what, [&](Instance &instance) {
-        const std::vector<void *> blocks = detail::three_blocks(instance);
-        instance.free(blocks[1]);
-        flip(blocks[1], offset, 0x01);
-        detail::use_all(instance);
-    }), "a write to a freed object at offset " + std::to_string(offset));
+    findings.add_all(must_notice(subject, layer, what,
+                                 [&](Instance &instance) {
+                                     const std::vector<void *> blocks = detail::three_blocks(instance);
+                                     instance.free(blocks[1]);
+                                     flip(blocks[1], offset, 0x01);
+                                     detail::use_all(instance);
+                                 }),
+                     "a write to a freed object at offset " + std::to_string(offset));
     return findings;
 }
 
@@ -185,11 +187,13 @@ inline Findings overflow(const lamina_subject &subject, std::ptrdiff_t offset, c
         instance.check(inner, "after good frees");
         return inner;
     });
-    findings.add_all(must_notice(subject, layer, what, [&](Instance &instance) {
-        const std::vector<void *> blocks = detail::three_blocks(instance);
-        flip(blocks[1], offset, 0x01);
-        instance.free(blocks[1]);
-    }), "an overflow at offset " + std::to_string(offset));
+    findings.add_all(must_notice(subject, layer, what,
+                                 [&](Instance &instance) {
+                                     const std::vector<void *> blocks = detail::three_blocks(instance);
+                                     flip(blocks[1], offset, 0x01);
+                                     instance.free(blocks[1]);
+                                 }),
+                     "an overflow at offset " + std::to_string(offset));
     return findings;
 }
 
@@ -261,7 +265,8 @@ inline Findings damage_seen_by_destroy(const lamina_subject &subject, std::ptrdi
 }
 
 // After reset, the bytes in [from, to) of what were blocks are `value`.
-inline Findings bytes_after_reset(const lamina_subject &subject, std::size_t from, std::size_t to, unsigned char value) {
+inline Findings bytes_after_reset(const lamina_subject &subject, std::size_t from, std::size_t to,
+                                  unsigned char value) {
     Findings findings;
     Instance instance(subject);
     if (!detail::started(findings, instance) || subject.reset == nullptr) {
@@ -282,7 +287,8 @@ inline Findings bytes_after_reset(const lamina_subject &subject, std::size_t fro
 }
 
 // The same after destroy. Only for memory that stays there: a caller's or a static buffer.
-inline Findings bytes_after_destroy(const lamina_subject &subject, std::size_t from, std::size_t to, unsigned char value) {
+inline Findings bytes_after_destroy(const lamina_subject &subject, std::size_t from, std::size_t to,
+                                    unsigned char value) {
     Findings findings;
     Instance instance(subject);
     if (!detail::started(findings, instance)) {
@@ -353,9 +359,10 @@ inline Findings lazy_commit(const lamina_subject &subject, std::size_t step) {
     const auto look = [&](const char *when) {
         const lamina_subject_memory now = instance.memory();
         const RangeUse use = range_use(now.base, now.bytes);
-        expect(findings, use.mapped == now.bytes, when, ": ", use.mapped, " bytes are mapped of ", now.bytes, " reserved");
-        expect(findings, use.writable >= now.committed && use.writable <= now.committed + step, when, ": ", use.writable,
-               " bytes may be written where ", now.committed, " are committed");
+        expect(findings, use.mapped == now.bytes, when, ": ", use.mapped, " bytes are mapped of ", now.bytes,
+               " reserved");
+        expect(findings, use.writable >= now.committed && use.writable <= now.committed + step, when, ": ",
+               use.writable, " bytes may be written where ", now.committed, " are committed");
         expect(findings, use.charged <= now.committed + step, when, ": ", use.charged, " bytes are charged where ",
                now.committed, " are committed");
         expect(findings, now.committed % step == 0 || now.committed == now.bytes, when, ": ", now.committed,
@@ -363,10 +370,12 @@ inline Findings lazy_commit(const lamina_subject &subject, std::size_t step) {
         if (now.committed < now.bytes) {
             expect(findings, faults(now.base + now.committed), when, ": a write beyond the ", now.committed,
                    " committed bytes doesn't fault");
-            expect(findings, faults(now.base + now.bytes - 1), when, ": a write to the last reserved byte doesn't fault");
+            expect(findings, faults(now.base + now.bytes - 1), when,
+                   ": a write to the last reserved byte doesn't fault");
         }
         if (now.committed != 0) {
-            expect(findings, !faults(now.base + now.committed - 1), when, ": a write to the last committed byte faults");
+            expect(findings, !faults(now.base + now.committed - 1), when,
+                   ": a write to the last committed byte faults");
         }
         return now;
     };
@@ -443,7 +452,8 @@ inline Findings guards_between(const lamina_subject &subject, std::size_t every,
     std::size_t looked_at = 0;
     for (std::size_t i = every; i < slots.size() && looked_at < 8; i += every, ++looked_at) {
         const void *const fence = reinterpret_cast<const void *>(slots[i] - lead - 1);
-        expect(findings, faults(fence), "a write just before slot ", i, " doesn't fault, ", every, " slots make a group");
+        expect(findings, faults(fence), "a write just before slot ", i, " doesn't fault, ", every,
+               " slots make a group");
         expect(findings, !faults(reinterpret_cast<const void *>(slots[i - 1] + subject.payload - 1)),
                "a write to the last byte of slot ", i - 1, " faults");
     }
@@ -497,7 +507,8 @@ inline Findings falls_back(const lamina_subject &subject, std::size_t primary) {
 }
 
 // The memory is under this policy, before and after the first touch.
-inline Findings numa_policy(const lamina_subject &subject, lamina_numa_policy policy, const std::vector<uint16_t> &nodes) {
+inline Findings numa_policy(const lamina_subject &subject, lamina_numa_policy policy,
+                            const std::vector<uint16_t> &nodes) {
     Findings findings;
     Instance instance(subject);
     if (!detail::started(findings, instance)) {

@@ -1,5 +1,5 @@
-// memory.hpp: what the system says about a range of memory: how much of it is mapped, may be written, is charged against
-// the commit limit, is resident.
+// memory.hpp: what the system says about a range of memory: how much of it is mapped, may be written, is charged
+// against the commit limit, is resident.
 #ifndef LAMINA_TESTING_MEMORY_HPP
 #define LAMINA_TESTING_MEMORY_HPP
 

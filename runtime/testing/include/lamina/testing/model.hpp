@@ -33,7 +33,7 @@ struct Range {
 };
 
 class Model {
-public:
+  public:
     explicit Model(Instance &instance)
         : instance_(instance), subject_(instance.subject()), capacity_(instance.capacity()),
           bump_(has_flag(subject_, LAMINA_SUBJECT_BUMP) && subject_.memory != nullptr),
@@ -74,8 +74,8 @@ public:
     bool allocated(Findings &findings, Verdict verdict, void *ptr, std::size_t size, std::size_t align) {
         if (ptr == nullptr) {
             failures_.certainly();
-            return expect(findings, verdict != Verdict::must_succeed, "a request for ", size, " bytes aligned to ", align,
-                          " was refused with ", live_, " blocks out, ", promised());
+            return expect(findings, verdict != Verdict::must_succeed, "a request for ", size, " bytes aligned to ",
+                          align, " was refused with ", live_, " blocks out, ", promised());
         }
         if (!expect(findings, verdict != Verdict::must_fail, "a request for ", size, " bytes aligned to ", align,
                     " succeeded with ", live_, " blocks out, ", promised())) {
@@ -194,7 +194,8 @@ public:
         }
         if (subject_.capacity_now != nullptr && capacity_ != 0) {
             const std::size_t now = subject_.capacity_now(instance_.self());
-            good = expect(findings, now <= capacity_, "capacity is ", now, " where ", capacity_, " were promised") && good;
+            good = expect(findings, now <= capacity_, "capacity is ", now, " where ", capacity_, " were promised") &&
+                   good;
             good = expect(findings, instance_.sized() || now >= live_, "capacity is ", now, " with ", live_,
                           " objects out") &&
                    good;
@@ -205,7 +206,7 @@ public:
         return good;
     }
 
-private:
+  private:
     static std::size_t up(std::size_t n, std::size_t align) { return (n + align - 1) / align * align; }
 
     std::string promised() const { return capacity_ == 0 ? "no bound promised" : say("capacity ", capacity_); }
@@ -299,7 +300,9 @@ private:
 
     // ---- in which order freed objects come back ----
 
-    bool predictable(const void *ptr) { return !has_flag(subject_, LAMINA_SUBJECT_UNBOUNDED) || instance_.in_memory(ptr); }
+    bool predictable(const void *ptr) {
+        return !has_flag(subject_, LAMINA_SUBJECT_UNBOUNDED) || instance_.in_memory(ptr);
+    }
 
     bool order_allocated(Findings &findings, void *ptr) {
         const auto found = std::find(freed_.begin(), freed_.end(), address_of(ptr));
@@ -309,11 +312,11 @@ private:
         const bool recycled = found != freed_.end();
         bool good = true;
         if (has_flag(subject_, LAMINA_SUBJECT_LIFO)) {
-            good = expect(findings, recycled && found + 1 == freed_.end(), "LIFO order: the block is ", ptr, where(found),
-                          ", but the one freed last is ", reinterpret_cast<void *>(freed_.back()));
+            good = expect(findings, recycled && found + 1 == freed_.end(), "LIFO order: the block is ", ptr,
+                          where(found), ", but the one freed last is ", reinterpret_cast<void *>(freed_.back()));
         } else if (has_flag(subject_, LAMINA_SUBJECT_FIFO)) {
-            good = expect(findings, !recycled || found == freed_.begin(), "FIFO order: the block is ", ptr, where(found),
-                          ", but the one freed first is ", reinterpret_cast<void *>(freed_.front()));
+            good = expect(findings, !recycled || found == freed_.begin(), "FIFO order: the block is ", ptr,
+                          where(found), ", but the one freed first is ", reinterpret_cast<void *>(freed_.front()));
         } else if (has_flag(subject_, LAMINA_SUBJECT_ADDRESS)) {
             const std::uintptr_t lowest = *std::min_element(freed_.begin(), freed_.end());
             good = expect(findings, address_of(ptr) <= lowest, "address order: the block is ", ptr,
@@ -325,8 +328,7 @@ private:
         return good;
     }
     std::string where(std::vector<std::uintptr_t>::iterator found) {
-        return found == freed_.end() ? " (a fresh one)"
-                                     : say(" (freed ", freed_.end() - found, " frees ago)");
+        return found == freed_.end() ? " (a fresh one)" : say(" (freed ", freed_.end() - found, " frees ago)");
     }
 
     Instance &instance_;

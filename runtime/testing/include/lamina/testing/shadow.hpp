@@ -1,5 +1,5 @@
-// shadow.hpp: what must be true of the blocks that are out: none overlaps another, each is aligned, and each still holds
-// what was written to it. Every block is filled with a pattern of its own.
+// shadow.hpp: what must be true of the blocks that are out: none overlaps another, each is aligned, and each still
+// holds what was written to it. Every block is filled with a pattern of its own.
 #ifndef LAMINA_TESTING_SHADOW_HPP
 #define LAMINA_TESTING_SHADOW_HPP
 
@@ -47,12 +47,12 @@ inline bool is_zero(const unsigned char *ptr, std::size_t size) {
 }
 
 class Shadow {
-public:
+  public:
     // Takes in a block that was just handed out and fills it.
     bool add(Findings &findings, void *ptr, std::size_t size, std::size_t align, unsigned long long id) {
         const std::uintptr_t start = address_of(ptr);
-        bool good = expect(findings, align == 0 || start % align == 0, "block ", id, " at ", ptr,
-                           " isn't aligned to ", align, " bytes");
+        bool good = expect(findings, align == 0 || start % align == 0, "block ", id, " at ", ptr, " isn't aligned to ",
+                           align, " bytes");
         good = expect(findings, start + size >= start, "block ", id, " at ", ptr, " wraps around the address space") &&
                good;
         const auto after = blocks_.lower_bound(start);
@@ -126,7 +126,7 @@ public:
     std::size_t count() const { return blocks_.size(); }
     const std::map<std::uintptr_t, Block> &blocks() const { return blocks_; }
 
-private:
+  private:
     static bool overlap(Findings &findings, void *ptr, std::size_t size, unsigned long long id, const Block &other) {
         findings.add(say("block ", id, " (", size, " bytes at ", ptr, ") overlaps block ", other.id, " (", other.size,
                          " bytes at ", static_cast<const void *>(other.ptr), "), which is still out"));

@@ -50,7 +50,8 @@ extern "C" {
 
 /* How its numbers work out. */
 #define LAMINA_SUBJECT_BUMP 0x08000U      /* sized store whose cursor only advances: the model predicts each offset */
-#define LAMINA_SUBJECT_SCATTERED 0x10000U /* objects come from unrelated ranges: offsets are compared within `memory` */
+#define LAMINA_SUBJECT_SCATTERED 0x10000U /* objects come from unrelated ranges: offsets are compared within `memory`  \
+                                           */
 
 typedef struct lamina_subject_stats {
     size_t allocs, frees, failures, live, peak, bytes, peak_bytes;
@@ -94,7 +95,7 @@ typedef struct lamina_subject {
     bool (*owns)(const void *self, const void *ptr);
     size_t (*usable_size)(const void *self, const void *ptr);
     size_t (*capacity_now)(const void *self);
-    size_t (*in_use)(const void *self);    /* objects, or bytes for sized stores */
+    size_t (*in_use)(const void *self);   /* objects, or bytes for sized stores */
     size_t (*release_unused)(void *self); /* bytes given back */
     void (*stats)(const void *self, lamina_subject_stats *out);
 
@@ -109,9 +110,9 @@ typedef struct lamina_subject {
     /* Caller's buffer: the alignment that it must have, in bytes. 0: the same as `align`. */
     size_t buffer_align;
 
-    /* Names of the platform calls (members of lamina_os_call_table, separated by spaces) whose failure the stack answers
-     * by another way instead of an error: optional policies, huge pages with a fall-back. NULL: none. Naming a range is
-     * best effort everywhere and needn't be listed. */
+    /* Names of the platform calls (members of lamina_os_call_table, separated by spaces) whose failure the stack
+     * answers by another way instead of an error: optional policies, huge pages with a fall-back. NULL: none. Naming a
+     * range is best effort everywhere and needn't be listed. */
     const char *tolerated_calls;
 } lamina_subject;
 

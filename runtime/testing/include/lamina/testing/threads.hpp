@@ -1,6 +1,6 @@
-// threads.hpp: stress where the spec lets several threads in. Runs in a child, so that a deadlock becomes a finding, and
-// is meant to be run under ThreadSanitizer as well: whatever order the allocator promises between a free and the next
-// allocation of the same memory is relied on here.
+// threads.hpp: stress where the spec lets several threads in. Runs in a child, so that a deadlock becomes a finding,
+// and is meant to be run under ThreadSanitizer as well: whatever order the allocator promises between a free and the
+// next allocation of the same memory is relied on here.
 #ifndef LAMINA_TESTING_THREADS_HPP
 #define LAMINA_TESTING_THREADS_HPP
 
@@ -30,7 +30,9 @@ struct Mailbox {
 };
 
 inline std::size_t stress_size(const lamina_subject &subject) { return subject.payload != 0 ? subject.payload : 48; }
-inline std::size_t stress_bytes(const lamina_subject &subject) { return std::min<std::size_t>(stress_size(subject), 256); }
+inline std::size_t stress_bytes(const lamina_subject &subject) {
+    return std::min<std::size_t>(stress_size(subject), 256);
+}
 
 // A block in flight carries a pattern made from its own address.
 inline void stamp(const lamina_subject &subject, void *ptr) {
@@ -147,7 +149,7 @@ inline Findings stress_any(const lamina_subject &subject) {
 
 // A queue from the owner to one other thread; what is in it is out of the allocator.
 class Lane {
-public:
+  public:
     bool push(void *ptr) {
         const std::size_t head = head_.load(std::memory_order_relaxed);
         if (head - tail_.load(std::memory_order_acquire) == slots_.size()) {
@@ -167,7 +169,7 @@ public:
         return ptr;
     }
 
-private:
+  private:
     std::array<void *, 64> slots_{};
     std::atomic<std::size_t> head_{0}, tail_{0};
 };
@@ -232,7 +234,8 @@ inline Findings stress_remote(const lamina_subject &subject) {
     for (std::thread &thread : threads) {
         thread.join();
     }
-    expect(findings, handed_over > helpers, "only ", handed_over, " blocks went to other threads, ", dry, " requests dry");
+    expect(findings, handed_over > helpers, "only ", handed_over, " blocks went to other threads, ", dry,
+           " requests dry");
     expect(findings, freed.load() == handed_over, freed.load(), " remote frees of ", handed_over);
     expect(findings, damaged.load() == 0, damaged.load(), " blocks lost their content between two threads");
     expect_all_back(findings, instance, "after the remote frees");
@@ -329,15 +332,17 @@ inline Findings threads_bad_frees(const lamina_subject &subject) {
         return detail::not_applicable("no bad free from another thread is promised to be noticed");
     }
     const auto dies = [&subject](const char *name, const std::function<void(Instance &, void *)> &bad) {
-        const Death death = death_of([&] {
-            Instance instance(subject);
-            instance.stop_keeping_books();
-            const std::vector<void *> blocks = detail::three_blocks(instance);
-            const auto elsewhere = [&](void *ptr) { std::thread([&] { bad(instance, ptr); }).join(); };
-            elsewhere(blocks[1]);
-            for (unsigned i = 0; i < 5000 && instance.alloc() != nullptr; ++i) {
-            }
-        }, 2.0 * slowdown());
+        const Death death = death_of(
+            [&] {
+                Instance instance(subject);
+                instance.stop_keeping_books();
+                const std::vector<void *> blocks = detail::three_blocks(instance);
+                const auto elsewhere = [&](void *ptr) { std::thread([&] { bad(instance, ptr); }).join(); };
+                elsewhere(blocks[1]);
+                for (unsigned i = 0; i < 5000 && instance.alloc() != nullptr; ++i) {
+                }
+            },
+            2.0 * slowdown());
         Findings found;
         found.add_all(corruption_findings(death, std::string("lamina: ") + subject.stack + ":", "", ""), name);
         return found;

@@ -48,8 +48,9 @@ enum class Op {
 };
 
 inline const char *op_name(Op op) {
-    static const char *const names[] = {"alloc", "alloc_zeroed", "free",      "free_sized", "resize",  "realloc", "reset",
-                                        "mark",  "rewind",       "free_null", "refused",    "release", "ballast"};
+    static const char *const names[] = {"alloc",   "alloc_zeroed", "free",   "free_sized", "resize",
+                                        "realloc", "reset",        "mark",   "rewind",     "free_null",
+                                        "refused", "release",      "ballast"};
     return names[static_cast<std::size_t>(op)];
 }
 
@@ -126,7 +127,7 @@ inline std::size_t default_steps(const lamina_subject &) {
 }
 
 class TraceGenerator {
-public:
+  public:
     // `most_align`: the largest alignment asked of a sized store.
     TraceGenerator(const lamina_subject &subject, unsigned long long seed, std::size_t most_align = 4096)
         : subject_(subject), random_(seed), seed_(seed), most_align_(most_align) {}
@@ -147,7 +148,7 @@ public:
         return trace;
     }
 
-private:
+  private:
     Step step(Op op, unsigned target = 0) {
         Step out;
         out.op = op;
@@ -229,7 +230,8 @@ private:
             return out;
         }
         const std::size_t bound = subject_.capacity != 0 ? std::max<std::size_t>(subject_.capacity / 6, 1) : 4096;
-        out.size = random_.chance(85) ? random_.between(1, std::min<std::size_t>(bound, 160)) : random_.between(1, bound);
+        out.size = random_.chance(85) ? random_.between(1, std::min<std::size_t>(bound, 160))
+                                      : random_.between(1, bound);
         std::size_t align = std::size_t{1} << random_.below(random_.chance(90) ? 7 : 13);
         out.align = std::min(align, most_align_);
         return out;
@@ -259,7 +261,7 @@ private:
 using Log = std::vector<std::string>;
 
 class TraceRun {
-public:
+  public:
     TraceRun(const lamina_subject &subject, Log *log = nullptr)
         : subject_(subject), instance_(subject), model_(instance_), log_(log) {}
 
@@ -287,7 +289,7 @@ public:
         return findings;
     }
 
-private:
+  private:
     static constexpr unsigned ballast_id = 1U << 24U; // above every step's number
 
     struct Mark {
@@ -380,8 +382,7 @@ private:
             align = subject_.align;
         }
         const Verdict verdict = model_.verdict(size, align);
-        void *const ptr =
-            zeroed ? instance_.alloc_zeroed(size, align) : instance_.alloc(size, align);
+        void *const ptr = zeroed ? instance_.alloc_zeroed(size, align) : instance_.alloc(size, align);
         note(relative(ptr));
         bool good = model_.allocated(findings, verdict, ptr, size, align);
         if (ptr == nullptr) {
@@ -425,8 +426,8 @@ private:
         const Verdict verdict = model_.resize_verdict(ptr, old_size, step.size);
         const bool done = subject_.resize(instance_.self(), ptr, old_size, step.size);
         note(done ? "resized" : "not resized");
-        expect(findings, verdict != (done ? Verdict::must_fail : Verdict::must_succeed), "resize from ", old_size, " to ",
-               step.size, " bytes in place ", done ? "succeeded" : "was refused");
+        expect(findings, verdict != (done ? Verdict::must_fail : Verdict::must_succeed), "resize from ", old_size,
+               " to ", step.size, " bytes in place ", done ? "succeeded" : "was refused");
         if (done) {
             model_.resized(ptr, old_size, step.size);
             shadow_.resized(findings, ptr, step.size);
@@ -534,13 +535,15 @@ private:
     std::size_t walk_stride() const { return check_stride_ + shadow_.count() / 64; }
 
     void block_answers(Findings &findings, const Block &block) {
-        if (subject_.owns != nullptr && (!has_flag(subject_, LAMINA_SUBJECT_UNBOUNDED) || instance_.in_memory(block.ptr))) {
+        if (subject_.owns != nullptr &&
+            (!has_flag(subject_, LAMINA_SUBJECT_UNBOUNDED) || instance_.in_memory(block.ptr))) {
             expect(findings, subject_.owns(instance_.self(), block.ptr), "owns() denies block ", block.id,
                    ", which is out");
         }
         if (subject_.usable_size != nullptr) {
             const std::size_t usable = subject_.usable_size(instance_.self(), block.ptr);
-            expect(findings, usable >= block.size, "usable_size() is ", usable, " for a block of ", block.size, " bytes");
+            expect(findings, usable >= block.size, "usable_size() is ", usable, " for a block of ", block.size,
+                   " bytes");
         }
     }
 
@@ -615,10 +618,11 @@ inline Findings run_trace(const lamina_subject &subject, const Trace &trace, Log
 
 // Delta debugging: drops ever smaller parts of the trace for as long as it still fails, then simplifies the arguments.
 class Shrinker {
-public:
+  public:
     using Fails = std::function<bool(const Trace &)>;
 
-    Shrinker(Fails fails, double seconds = 4.0) : fails_(std::move(fails)), deadline_(Clock::now() + duration(seconds)) {}
+    Shrinker(Fails fails, double seconds = 4.0)
+        : fails_(std::move(fails)), deadline_(Clock::now() + duration(seconds)) {}
 
     Trace shrink(Trace trace) {
         for (std::size_t part = std::max<std::size_t>(trace.steps.size() / 2, 1); time_left();) {
@@ -648,7 +652,7 @@ public:
         return trace;
     }
 
-private:
+  private:
     using Clock = std::chrono::steady_clock;
     static Clock::duration duration(double seconds) {
         return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
@@ -697,7 +701,8 @@ inline Findings run_and_shrink(const std::string &who, const Trace &trace,
     Trace smallest = trace;
     if (environment_number("LAMINA_TEST_SHRINK", 1) != 0) {
         const double limit = 1.0 * slowdown(); // a candidate that hangs costs this much
-        Shrinker shrinker([&](const Trace &candidate) { return !guarded([&] { return run(candidate); }, limit).clean(); });
+        Shrinker shrinker(
+            [&](const Trace &candidate) { return !guarded([&] { return run(candidate); }, limit).clean(); });
         smallest = shrinker.shrink(trace);
     }
     const Findings last = guarded([&] { return run(smallest); });

@@ -1,0 +1,9 @@
+-- lamina generate --dry-run tests/negative/slot_below_remote_link.lua
+-- A slot that is smaller than the link of a remote free.
+local lamina = require "lamina"
+
+return lamina.stack "pool" {
+  lamina.mmap {},
+  lamina.slab { slot = 4, count = 64, order = "address" },
+  lamina.owner {},
+}
