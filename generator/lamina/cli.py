@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from . import __version__
+from .commands import Group
 from .diagnostics import Diagnostics
 
 DONE, SPEC_WRONG, USAGE, STALE, ENVIRONMENT, BUG = 0, 1, 2, 3, 4, 70
@@ -71,8 +72,11 @@ def spec_options(command: Any) -> Any:
 
 def diagnostics_for(warnings: tuple[str, ...]) -> Diagnostics:
     diags = Diagnostics()
-    if warnings:
+    try:
         diags.enable_werror(["-W" + w for w in warnings])
+    except ValueError as wrong:
+        raise click.UsageError(f"'{str(wrong)[2:]}' is no warning option: -W error, -W error=LAM053, -W no-error=LAM053 or "
+                               "-W no-LAM029") from None
     return diags
 
 
@@ -87,7 +91,7 @@ def render_or_fail(specs: tuple[str, ...], options: Any, style: str, warnings: t
     return outputs
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="lamina")
 def cli() -> None:
     """Lamina compiles a spec of a memory allocator, a stack of layers, to flat, specialized C.
@@ -99,7 +103,7 @@ def cli() -> None:
     """
 
 
-@cli.command()
+@cli.command(short_help="emit C, tests and a page")
 @spec_options
 @click.option("-o", "--output", "out", default="generated", show_default=True, metavar="DIR", help="Folder of the output.")
 @click.option("--generic/--no-generic", default=True, show_default=True, help="The generic twin as well.")
@@ -122,7 +126,7 @@ def generate(specs: tuple[str, ...], include: tuple[str, ...], only: tuple[str, 
     if standalone:
         generic = tests = False
     options = Options(out, generic, tests, include, only)
-    if list_outputs:
+    if list_outputs and not standalone:
         diags = diagnostics_for(warnings)
         names = [os.path.join(out, stack.name, name) for spec in specs for stack in stacks_of(spec, options, diags)[0]
                  for name in output_names(stack, options)]
@@ -140,6 +144,9 @@ def generate(specs: tuple[str, ...], include: tuple[str, ...], only: tuple[str, 
             texts = [t for n, t in output.files.items() if n.endswith((".c", ".h"))]
             for name, data in runtime_files(texts, output.stack.options.target).items():
                 files[f"{output.stack.name}/{name}"] = data
+    if list_outputs:
+        click.echo("\n".join(os.path.join(out, name) for name in files))
+        return
     if to_stdout:
         for name, text in files.items():
             if name.endswith((".h", ".c")) and isinstance(text, str) and not name.split("/")[-1].startswith("test_") \
@@ -169,7 +176,7 @@ def _same(path: str, content: Any) -> bool:
         return stream.read() == (content.encode("utf-8") if isinstance(content, str) else content)
 
 
-@cli.command()
+@cli.command(short_help="tell whether emitted files are up to date")
 @spec_options
 @click.option("-o", "--output", "out", default="generated", show_default=True, metavar="DIR", help="Folder of the output.")
 @click.option("--generic/--no-generic", default=True, show_default=True, help="The generic twin as well.")
@@ -205,9 +212,6 @@ def check(specs: tuple[str, ...], include: tuple[str, ...], only: tuple[str, ...
 
 def main() -> None:
     """The entry point: every way to fail has its status, none shows a traceback unless LAMINA_TRACEBACK is set."""
-    from .commands import register
-
-    register(cli)
     try:
         cli(prog_name="lamina")
     except Exception as error:

@@ -137,7 +137,7 @@ class Size(Kind):
     def schema(self) -> dict[str, Any]:
         units = "|".join([*UNITS, "pages?"])
         return {"anyOf": [{"type": "integer", "minimum": self.least, "maximum": self.most},
-                          {"type": "string", "pattern": rf"^\s*[0-9]+\s*({units})?\s*$"}]}
+                          {"type": "string", "pattern": rf"^\s*[0-9]{{1,20}}\s*({units})?\s*$"}]}
 
 
 def _size_hint(text: str, match: re.Match[str] | None) -> str:
@@ -180,6 +180,7 @@ class Alignment(Kind):
     """A power of two."""
 
     most: int = 1 << 21
+    least: int = 1
     label = "an alignment in bytes"
 
     def read(self, node: Node, page: int) -> int:
@@ -189,10 +190,13 @@ class Alignment(Kind):
         if value & (value - 1):
             lower = 1 << (value.bit_length() - 1)
             raise Refused(f"an alignment of {value} is not a power of two", f"{lower} and {lower * 2} are", "LAM040")
+        if value < self.least:
+            raise Refused(f"{in_units(value)} is outside {in_units(self.least)} to {in_units(self.most)}")
         return value
 
     def schema(self) -> dict[str, Any]:
-        return Size(1, self.most).schema()
+        powers = [1 << shift for shift in range(self.least.bit_length() - 1, self.most.bit_length())]
+        return {"anyOf": [{"enum": powers}, Size(1, self.most).schema()["anyOf"][1]]}
 
 
 @dataclass(frozen=True)
@@ -267,7 +271,7 @@ class Pattern(Kind):
         return value * 0x0101010101010101 if value <= 0xFF else value
 
     def schema(self) -> dict[str, Any]:
-        return {"anyOf": [{"const": False}, {"type": "integer", "minimum": 0, "maximum": (1 << 64) - 1}]}
+        return {"anyOf": [{"const": False}, {"type": "integer", "minimum": -(1 << 63), "maximum": (1 << 64) - 1}]}
 
 
 @dataclass(frozen=True)
@@ -293,8 +297,9 @@ class Name(Kind):
         return value
 
     def schema(self) -> dict[str, Any]:
-        return {"type": "string", "minLength": 1, "maxLength": 79} if self.text else \
-            {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$", "maxLength": 63}
+        if self.text:
+            return {"type": "string", "pattern": r"^(?!.*(\*/|/\*|\?\?))[ !#-\[\]-~]{1,79}$"}
+        return {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]{0,62}$", "not": {"enum": sorted(C_WORDS)}}
 
 
 @dataclass(frozen=True)
@@ -409,7 +414,8 @@ class Descriptor:
     exactly_one: tuple[str, ...] = ()
     #: Position among the block layers when the spec wrote it below the store: lower is nearer the memory.
     rank: int = 0
-    #: A block layer whose bytes lie right beside the payload's slot, wherever the spec wrote it: always the lowest.
+    #: A block layer whose bytes lie beside the payload, or an observer whose work the others see: the lowest of its
+    #: role wherever the spec wrote it.
     innermost: bool = False
     #: Spec lines that the reference page shows.
     example: str = ""

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from . import registry
-from .descriptor import C_WORDS, Alignment, BranchKind, Choice, Flag, Int, Name, Param, Refused, Role, describe, in_units
+from .descriptor import C_WORDS, Alignment, BranchKind, Choice, Flag, Int, Name, Param, Refused, Role, describe
 from .diagnostics import Diagnostics, closest
 from .model import Branch, Layer, Stack
 from .tree import Document, Map, Scalar, Seq, Span, StackNode
@@ -22,7 +22,7 @@ OPTIONS: tuple[Param, ...] = (
     Param("on_corruption", Choice(("abort", "callback")), "Whether detected damage ends the program or calls the "
           "user's handler; the object involved is then withdrawn from use.", "abort"),
     Param("target", Choice(("linux", "freestanding")), "The platform that the C is for.", "linux"),
-    Param("page_size", Alignment(1 << 16), "The page size that layouts are cut for; a machine with larger pages is "
+    Param("page_size", Alignment(1 << 16, 4096), "The page size that layouts are cut for; a machine with larger pages is "
           "refused by init.", 4096),
     Param("real_time", Flag(), "Claim that every operation takes constant time; refused where a layer does not.",
           False),
@@ -133,10 +133,6 @@ def _stack(node: StackNode, doc: Document, name: str, diags: Diagnostics) -> Sta
         else:
             diags.error("LAM022", value.span, f"budget: expected a table, got {describe(value)}",
                         help="budget = { alloc = 8, free = 10 }")
-    if options.page_size < 4096:
-        diags.error("LAM023", spans["page_size"], f"a page of {in_units(options.page_size)} is smaller than any target's",
-                    help="page_size = 4096 is the smallest")
-        options.page_size = 4096
     stack = Stack(name, options.brief, node.span, doc.path, options, diags, option_spans=spans)
     layers = _layers(node.layers, stack)
     if not node.layers.items:
@@ -354,4 +350,10 @@ def _upper(stack: Stack, layers: list[Layer]) -> list[Layer]:
                               layer.name != first[key].name else f"{layer.name} stands twice",
                               notes=[(first[key].span, f"{first[key].name} is the first")], help="keep one of them")
         first.setdefault(key, layer)
-    return out
+    lowest = [x for x in out if x.desc.innermost]
+    for layer in lowest:
+        below = [x for x in out[:out.index(layer)] if x.role is Role.OBSERVER and not x.desc.innermost]
+        if below:
+            stack.diags.note("LAM029", layer.span, f"{layer.name} is read as standing below {below[0].name}: what it refuses "
+                             "is seen there")
+    return lowest + [x for x in out if not x.desc.innermost]

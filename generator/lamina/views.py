@@ -284,7 +284,7 @@ def _life(composer: Composer, S: SimpleNamespace, form: Form) -> None:
     if S.can.resize and S.hosted and getattr(store.x, "lazy", False):
         bound = composer.bind(store, stack.main, form)
         S.resize_refill = f"{bound.fn('refill')}({bound.me}, extra, 1U)"
-    S.resized = S.rewound if S.sized else ""
+    S.resized = "\n".join(t for t in (S.rewound, composer.upper("resized", form)) if t)
 
 
 def _sentences(stack: Stack, S: SimpleNamespace) -> None:
@@ -396,7 +396,7 @@ CONTRACT = (
     ("realloc", "realloc keeps the contents", lambda S: S.can.resize),
     ("ownership", "owns tells objects from all else", lambda S: S.can.owns),
     ("walk", "walk visits each object once", lambda S: S.can.walk),
-    ("statistics", "the counters are right", lambda S: S.can.stats and not S.sharded),
+    ("statistics", "the counters are right", lambda S: S.can.stats),
     ("release", "unused memory goes back and can be had again", lambda S: S.can.release_unused),
     ("refused_requests", "a refused request changes nothing", lambda S: True),
     ("free_null", "free of NULL does nothing", lambda S: S.can.free),
@@ -440,6 +440,8 @@ def subject(composer: Composer, S: SimpleNamespace, form: str) -> None:
             S.stat_fields += ["frees", "live"] + ([] if S.sharded else ["peak"])
         if not (statistics.x.sized and statistics.x.frees):
             S.stat_fields += ["bytes"] + ([] if S.sharded and not statistics.x.sized else ["peak_bytes"])
+    S.stats_lack = [f"LAMINA_SUBJECT_LACKS_{name.upper()}" for name in ("live", "peak", "bytes", "peak_bytes")
+                    if name not in S.stat_fields]
     flags: list[str] = []
     order = getattr(store.x, "order", "none")
     if order in ("lifo", "fifo", "address") and not quarantine and stack.combinator is None and not getattr(store.x, "chunked", False):

@@ -87,6 +87,7 @@ def test_the_specs_keep_their_budgets():
     costs = costs_of(*specs, "--no-generic")
     assert len(costs) >= 12
     assert all(cost["budget"] for cost in costs.values())
+    assert all(isinstance(cost["pair"], int) for cost in costs.values())
 
 
 @counted

@@ -203,6 +203,7 @@ def sensible(stack: Stack) -> None:
             assert k["slot_bytes"] % k["slot_align"] == 0 and k["slot_align"] <= max(branch.source_align, 1)
             assert branch.before + k["payload_bytes"] + branch.after <= k["slot_bytes"]
             assert branch.link_bytes <= k["slot_bytes"] - branch.before
+            assert branch.link_bytes <= k["payload_bytes"] or not branch.find("canary") or not branch.find("canary").x.after
             assert k["batch_slots"] >= 1
             if not store.x.dynamic:
                 assert 1 <= k["slot_count"] < 1 << 32

@@ -8,20 +8,30 @@ from typing import Any
 
 import click
 
+from ..diagnostics import closest
 
 
-def register(group: click.Group) -> None:
-    """Adds every module of this package as a command, loaded when it is asked for."""
-    names = {module.name.rstrip("_").replace("_", "-"): module.name for module in pkgutil.iter_modules(__path__)}
-    original_get, original_list = group.get_command, group.list_commands
+def _modules() -> dict[str, str]:
+    found = (module.name for module in pkgutil.iter_modules(__path__))
+    return {name.rstrip("_").replace("_", "-"): name for name in found if not name.startswith("_")}
 
-    def get_command(ctx: click.Context, name: str) -> Any:
-        if name in names:
-            return importlib.import_module(f"{__name__}.{names[name]}").COMMAND
-        return original_get(ctx, name)
 
-    def list_commands(ctx: click.Context) -> list[str]:
-        return sorted([*original_list(ctx), *names])
+class Group(click.Group):
+    """The commands of `cli` and of this package, whose modules are loaded when they are asked for."""
 
-    group.get_command = get_command  # type: ignore[method-assign]
-    group.list_commands = list_commands  # type: ignore[method-assign]
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        modules = _modules()
+        if name in modules:
+            return importlib.import_module(f"{__name__}.{modules[name]}").COMMAND
+        return super().get_command(ctx, name)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), *_modules()])
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            known = [name for name in self.list_commands(ctx) if not getattr(self.get_command(ctx, name), "hidden", True)]
+            meant = closest(args[0], known)
+            hint = f"did you mean '{meant}'?" if meant else "it has " + ", ".join(known)
+            raise click.UsageError(f"there is no command '{args[0]}': {hint}", ctx)
+        return super().resolve_command(ctx, args)

@@ -113,10 +113,11 @@ def _runtime(programs: list[Program], root: Path, cc: list[str]) -> dict[str, li
 
 
 def _count(text: str) -> list[int]:
-    """Instructions between each pair of marks, from callgrind's file."""
+    """Instructions between each pair of marks, from callgrind's file. Its "totals" would not do: there, a call that was
+    still open when the counter was zeroed counts again."""
     parts = re.split(r"^part: ", text, flags=re.M)[1:]
     marked = [part for part in parts if "--dump-before=budget_end" in part]
-    return [int(total) for part in marked for total in re.findall(r"^totals: (\d+)", part, re.M)]
+    return [int(total) for part in marked for total in re.findall(r"^summary: (\d+)", part, re.M)]
 
 
 def _target(cc: list[str]) -> str:

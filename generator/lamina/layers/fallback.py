@@ -6,6 +6,10 @@ from ..descriptor import BranchKind, Descriptor, Param, Role
 from ..model import Branch, Layer
 
 
+def shape(layer: Layer, branch: Branch) -> None:
+    layer.x.needs_checks = "routes a free by the range check"
+
+
 def rules(layer: Layer, branch: Branch) -> None:
     primary, secondary = layer.branches["primary"], layer.branches["secondary"]
     if not primary.store.x.owns:
@@ -37,6 +41,7 @@ LAYER = Descriptor(
         Param("primary", BranchKind(), "Layers that serve first.", required=True),
         Param("secondary", BranchKind(), "Layers that serve what the primary can't.", required=True),
     ),
+    shape=shape,
     rules=rules,
     example="lamina.fallback { primary = { lamina.mmap {}, lamina.slab { slot = 128, count = 1024 } },\n"
             "                  secondary = { lamina.system {} } }",

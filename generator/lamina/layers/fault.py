@@ -40,6 +40,7 @@ def rules(layer: Layer, branch: Branch) -> None:
 LAYER = Descriptor(
     name="fault",
     role=Role.OBSERVER,
+    innermost=True,
     brief="allocations that fail on purpose",
     doc="Refuses requests so that a program's handling of NULL can be tested: none, all, all after the first n, every "
         "n-th, those of n bytes and more, or one in n by a seeded generator. The mode can be changed at run time.",

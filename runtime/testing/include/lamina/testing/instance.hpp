@@ -18,6 +18,7 @@ namespace testing {
 
 inline std::uintptr_t address_of(const void *ptr) { return reinterpret_cast<std::uintptr_t>(ptr); }
 inline bool has_flag(const lamina_subject &subject, unsigned flag) { return (subject.flags & flag) != 0; }
+inline bool counts(const lamina_subject &subject, unsigned lack) { return (subject.stats_lack & lack) == 0; }
 inline std::string name_of(const lamina_subject &subject) {
     return std::string(subject.stack) + " (" + subject.form + ")";
 }

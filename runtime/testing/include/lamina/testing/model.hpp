@@ -280,19 +280,25 @@ class Model {
                           " were seen");
         };
         bool good = counted("allocs", stats.allocs, allocs_);
-        good = counted("frees", stats.frees, frees_) && good;
+        const bool live_counted = counts(subject_, LAMINA_SUBJECT_LACKS_LIVE);
+        good = (!live_counted || counted("frees", stats.frees, frees_)) && good;
         good = counted("failures", stats.failures, failures_) && good;
-        if (live_is_known_) {
+        if (live_is_known_ && live_counted) {
             good = counted("live", stats.live, {live_, live_}) && good;
-            good = counted("peak", stats.peak, {peak_, peak_is_known_ ? peak_ + (peak_slack_ ? 1U : 0U) : SIZE_MAX}) &&
-                   good;
-            if (!instance_.sized()) {
-                good = counted("bytes", stats.bytes, {live_ * subject_.payload, live_ * subject_.payload}) && good;
-                good = counted("peak_bytes", stats.peak_bytes, {peak_ * subject_.payload, peak_ * subject_.payload}) &&
+            if (counts(subject_, LAMINA_SUBJECT_LACKS_PEAK)) {
+                good = counted("peak", stats.peak,
+                               {peak_, peak_is_known_ ? peak_ + (peak_slack_ ? 1U : 0U) : SIZE_MAX}) &&
                        good;
             }
+            if (!instance_.sized()) {
+                good = counted("bytes", stats.bytes, {live_ * subject_.payload, live_ * subject_.payload}) && good;
+                if (counts(subject_, LAMINA_SUBJECT_LACKS_PEAK_BYTES)) {
+                    good = counted("peak_bytes", stats.peak_bytes, {peak_ * subject_.payload, peak_ * subject_.payload}) &&
+                           good;
+                }
+            }
         }
-        good = expect(findings, stats.peak_bytes >= stats.bytes, "stats.peak_bytes is ", stats.peak_bytes,
+        good = expect(findings, !counts(subject_, LAMINA_SUBJECT_LACKS_PEAK_BYTES) || stats.peak_bytes >= stats.bytes, "stats.peak_bytes is ", stats.peak_bytes,
                       ", below stats.bytes ", stats.bytes) &&
                good;
         return good;

@@ -53,6 +53,12 @@ extern "C" {
 #define LAMINA_SUBJECT_SCATTERED 0x10000U /* objects come from unrelated ranges: offsets are compared within `memory`  \
                                            */
 
+/* Counters that a stack's statistics may do without. */
+#define LAMINA_SUBJECT_LACKS_LIVE 0x1U       /* frees and live: nothing is freed one by one */
+#define LAMINA_SUBJECT_LACKS_PEAK 0x2U       /* kept in shards, which have no common peak */
+#define LAMINA_SUBJECT_LACKS_BYTES 0x4U      /* sizes aren't known at free */
+#define LAMINA_SUBJECT_LACKS_PEAK_BYTES 0x8U /* for either reason */
+
 typedef struct lamina_subject_stats {
     size_t allocs, frees, failures, live, peak, bytes, peak_bytes;
 } lamina_subject_stats;
@@ -109,6 +115,8 @@ typedef struct lamina_subject {
 
     /* Caller's buffer: the alignment that it must have, in bytes. 0: the same as `align`. */
     size_t buffer_align;
+    /* Counters that `stats` has not and leaves at 0: LAMINA_SUBJECT_LACKS_*. */
+    unsigned stats_lack;
 
     /* Names of the platform calls (members of lamina_os_call_table, separated by spaces) whose failure the stack
      * answers by another way instead of an error: optional policies, huge pages with a fall-back. NULL: none. Naming a

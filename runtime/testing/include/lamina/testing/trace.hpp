@@ -121,9 +121,9 @@ struct Trace {
 
 // ----------------------------------------------------- generation ---------------------------------------------------
 
-// Steps of a trace by default: fewer where each costs a check of much memory.
+// Steps of a trace by default.
 inline std::size_t default_steps(const lamina_subject &) {
-    return static_cast<std::size_t>(environment_number("LAMINA_TEST_STEPS", 480 / slowdown()));
+    return static_cast<std::size_t>(environment_number("LAMINA_TEST_STEPS", slowdown() == 1 ? 480 : 120));
 }
 
 class TraceGenerator {
