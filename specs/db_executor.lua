@@ -5,7 +5,7 @@ local scratch = lamina.stack "db_scratch" {
   brief = "scratch memory of one query",
   budget = { alloc = 8, pair = 11 },
 
-  lamina.mmap { reserve = "256 MiB", commit = "lazy", step = "1 MiB" },
+  lamina.mmap { reserve = "64 MiB", commit = "lazy", step = "1 MiB" },
   lamina.bump { chunk = "1 MiB", reset = "free_all" },
 }
 

@@ -14,10 +14,10 @@
 #include "lamina/report.h"
 
 /*
- * +------+------------------------------------------------+
- * | bump | chunk = 1 MiB, reset = free_all                |
- * | mmap | reserve = 256 MiB, commit = lazy, step = 1 MiB |
- * +------+------------------------------------------------+
+ * +------+-----------------------------------------------+
+ * | bump | chunk = 1 MiB, reset = free_all               |
+ * | mmap | reserve = 64 MiB, commit = lazy, step = 1 MiB |
+ * +------+-----------------------------------------------+
  *
  * Threads: one at a time; the caller sees to it.
  */
@@ -30,12 +30,12 @@ LAMINA_EXTERN_C_BEGIN
 
 /* -------------------------------------------- Numbers --------------------------------------------- */
 
-#define DB_SCRATCH_MAP_BYTES      268435456U /* 268435456 asked for */
-#define DB_SCRATCH_COMMIT_STEP    1048576U   /* 1048576 asked for, in whole pages of 4096 */
-#define DB_SCRATCH_PAGE_BYTES     4096U      /* page size that the layout is cut for */
-#define DB_SCRATCH_MIN_ALIGN      16U        /* granularity of the cursor */
-#define DB_SCRATCH_CAPACITY_BYTES 268435456U /* whole granules of 16 in 268435456 bytes */
-#define DB_SCRATCH_CHUNK_BYTES    1048576U   /* 1048576 asked for, in whole pages */
+#define DB_SCRATCH_MAP_BYTES      67108864U /* 67108864 asked for */
+#define DB_SCRATCH_COMMIT_STEP    1048576U  /* 1048576 asked for, in whole pages of 4096 */
+#define DB_SCRATCH_PAGE_BYTES     4096U     /* page size that the layout is cut for */
+#define DB_SCRATCH_MIN_ALIGN      16U       /* granularity of the cursor */
+#define DB_SCRATCH_CAPACITY_BYTES 67108864U /* whole granules of 16 in 67108864 bytes */
+#define DB_SCRATCH_CHUNK_BYTES    1048576U  /* 1048576 asked for, in whole pages */
 
 /* Bytes of memory that hold exactly `n` bytes of blocks; one less is too few. */
 #define DB_SCRATCH_BYTES_FOR(n) ((((size_t)(n) + 15U) / 16U) * 16U)

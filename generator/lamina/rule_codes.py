@@ -320,16 +320,16 @@ the caller's.
 Give one of them a source of its own.
 """),
     Code("LAM064", "over budget", """\
-`lamina budget` counted more instructions than the stack's `budget` allows.  Only the flat form is held to it, compiled as
-the command line says, by default with gcc -O2 for x86-64; no other command looks at the numbers.
+`lamina budget` counted more instructions than the stack's `budget` allows.  Only the flat form is held to it, compiled
+as the command line says, by default with gcc -O2 for x86-64; no other command looks at the numbers.
 
     specs/pool.lua:5:3: error: "pool": an inlined alloc and free, with the loop around them, takes 16 instructions, the
     budget is 15 [LAM064]
         5 |   budget = { pair = 15 },
           |   ^~~~~~
 
-Look at which layers the stack can do without, at their cheaper forms (`lamina explain` of a layer names its cost), or raise
-the budget.  Another version of the compiler may need an instruction more or less.
+Look at which layers the stack can do without, at their cheaper forms (`lamina explain` of a layer names its cost), or
+raise the budget.  Another version of the compiler may need an instruction more or less.
 """),
 )
 

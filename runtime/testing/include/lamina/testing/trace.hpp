@@ -229,7 +229,10 @@ class TraceGenerator {
         if (subject_.payload != 0) {
             return out;
         }
-        const std::size_t bound = subject_.capacity != 0 ? std::max<std::size_t>(subject_.capacity / 6, 1) : 4096;
+        // Large enough to cross many pages; a sixth of a huge store would only be slow to fill and look at.
+        const std::size_t most = std::size_t{1} << 18U;
+        const std::size_t bound =
+            subject_.capacity != 0 ? std::min(std::max<std::size_t>(subject_.capacity / 6, 1), most) : 4096;
         out.size = random_.chance(85) ? random_.between(1, std::min<std::size_t>(bound, 160))
                                       : random_.between(1, bound);
         std::size_t align = std::size_t{1} << random_.below(random_.chance(90) ? 7 : 13);
