@@ -4,7 +4,7 @@
 #   include/, lib/                    the runtime's and the test harness's headers and libraries
 #   lib/cmake/lamina/                 the package for find_package
 #   share/lamina/                     generator, templates and runtime sources, laid out as in the source tree
-#   share/man, share/bash-completion  the man page and the completions, where the tree has them
+#   share/man, share/bash-completion  and so on: the man page, the completions
 
 include(CMakePackageConfigHelpers)
 
@@ -53,21 +53,25 @@ string(REPLACE "../share/lamina/generator" "${lamina_home_from_bin}" launcher "$
 file(WRITE "${PROJECT_BINARY_DIR}/launcher/lamina" "${launcher}")
 install(PROGRAMS "${PROJECT_BINARY_DIR}/launcher/lamina" DESTINATION "${CMAKE_INSTALL_BINDIR}")
 
-# The man page, the completions and the licence.
-foreach(page IN ITEMS docs/lamina.1 docs/man/lamina.1)
-  if(EXISTS "${PROJECT_SOURCE_DIR}/${page}")
-    install(FILES "${PROJECT_SOURCE_DIR}/${page}" DESTINATION "${CMAKE_INSTALL_MANDIR}/man1")
-  endif()
-endforeach()
-set(completions "${PROJECT_SOURCE_DIR}/generator/completions")
-if(EXISTS "${completions}/lamina.bash")
-  install(FILES "${completions}/lamina.bash" RENAME lamina
-    DESTINATION "${CMAKE_INSTALL_DATADIR}/bash-completion/completions")
-endif()
-if(EXISTS "${completions}/lamina.zsh")
-  install(FILES "${completions}/lamina.zsh" RENAME _lamina DESTINATION "${CMAKE_INSTALL_DATADIR}/zsh/site-functions")
-endif()
-if(EXISTS "${completions}/lamina.fish")
-  install(FILES "${completions}/lamina.fish" DESTINATION "${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d")
-endif()
+# The man page and the licence.
+install(FILES "${PROJECT_SOURCE_DIR}/docs/lamina.1" DESTINATION "${CMAKE_INSTALL_MANDIR}/man1" OPTIONAL)
 install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DOCDIR}")
+
+# The shells' completions are what the command itself prints; without a Python to run it they are left out.
+set(lamina_completions
+  "bash=${CMAKE_INSTALL_DATADIR}/bash-completion/completions/lamina"
+  "zsh=${CMAKE_INSTALL_DATADIR}/zsh/site-functions/_lamina"
+  "fish=${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d/lamina.fish")
+foreach(completion IN LISTS lamina_completions)
+  string(REGEX REPLACE "=.*" "" shell "${completion}")
+  string(REGEX REPLACE ".*=" "" file "${completion}")
+  install(CODE "
+    set(file \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${file}\")
+    execute_process(
+      COMMAND \"${PROJECT_SOURCE_DIR}/generator/bin/lamina\" completion ${shell}
+      RESULT_VARIABLE result OUTPUT_VARIABLE script ERROR_QUIET)
+    if(result STREQUAL \"0\")
+      message(STATUS \"Installing: \${file}\")
+      file(WRITE \"\${file}\" \"\${script}\")
+    endif()")
+endforeach()

@@ -42,7 +42,7 @@ def compare(outputs: list[Output], files: dict[str, str], folder: str) -> list[F
                 continue
             known = recorded.get("outputs", {}).get(short, {})
             if short == "manifest.json":
-                if any(f.path.startswith(str(Path(folder, lead))) for f in out):
+                if any(Path(f.path).parent == path.parent for f in out):
                     continue  # it follows from the files that were named
                 state = "formatter differs" if _same_content(recorded, wanted) else "outdated"
             elif known and digest(found) != known.get("sha256"):
@@ -62,7 +62,10 @@ def _recorded(path: Path) -> dict:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return document if isinstance(document, dict) and isinstance(document.get("outputs", {}), dict) else {}
+    if not isinstance(document, dict) or not isinstance(document.get("outputs", {}), dict):
+        return {}  # a manifest that somebody broke is as good as none
+    outputs = {name: known for name, known in document.get("outputs", {}).items() if isinstance(known, dict)}
+    return {**document, "outputs": outputs}
 
 
 def _same_content(recorded: dict, wanted: str) -> bool:

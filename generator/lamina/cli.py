@@ -7,6 +7,7 @@ file system, 70 a bug of ours.
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from typing import Any
 
@@ -121,14 +122,14 @@ def generate(specs: tuple[str, ...], include: tuple[str, ...], only: tuple[str, 
              to_stdout: bool, dry_run: bool, depfile: str | None, list_outputs: bool, quiet: bool) -> None:
     """Emit the C, the tests and the page of each stack of SPECS."""
     from . import emit
-    from .pipeline import Options, generator_inputs, output_names, stacks_of
+    from .pipeline import Options, all_stacks, generator_inputs, output_names
 
     if standalone:
         generic = tests = False
     options = Options(out, generic, tests, include, only)
     if list_outputs and not standalone:
         diags = diagnostics_for(warnings)
-        names = [os.path.join(out, stack.name, name) for spec in specs for stack in stacks_of(spec, options, diags)[0]
+        names = [os.path.join(out, stack.name, name) for stack, _, _ in all_stacks(specs, options, diags)
                  for name in output_names(stack, options)]
         if not diags.ok:
             tell(diags, diagnostics)
@@ -200,9 +201,9 @@ def check(specs: tuple[str, ...], include: tuple[str, ...], only: tuple[str, ...
         click.echo(f"{len(outputs)} stacks are up to date")
         return
     states = {finding.state for finding in findings}
-    more = [f"-I {i}" for i in include] + [f"--stack {s}" for s in only] + ([] if generic else ["--no-generic"]) + \
-        ([] if tests else ["--no-tests"])
-    click.echo("run: " + " ".join(["lamina generate", *specs, "-o", out, *more]), err=True)
+    more = [w for i in include for w in ("-I", i)] + [w for s in only for w in ("--stack", s)] + ([] if generic else ["--no-generic"]) + \
+        ([] if tests else ["--no-tests"]) + ([] if formatted else ["--no-format"])
+    click.echo("run: lamina generate " + " ".join(map(shlex.quote, [*specs, "-o", out, *more])), err=True)
     if "edited by hand" in states:
         click.echo("what was edited by hand is lost then: move it into the spec, or keep the file under another name", err=True)
     if states == {"formatter differs"}:

@@ -89,8 +89,8 @@ def place(layer: Descriptor) -> str:
     """Where a layer stands, and what its place means."""
     if layer.innermost:
         return "Anywhere above the store: it is always read as the lowest of the blocks, since its bytes lie beside the " \
-               "payload (LAM029)." if layer.role is Role.BLOCK else "Anywhere among the observers: it is always read as the " \
-               "lowest, so that the others see what it refuses (LAM029)."
+               "payload (LAM029)." if layer.role is Role.BLOCK else "Anywhere above the blocks: it is always read as the " \
+               "lowest observer, below the access layer too, so that the others see what it refuses (LAM029)."
     if layer.whole:
         return "First. It is source and store in one, so a stack of it has no other store."
     return _PLACES[layer.role]

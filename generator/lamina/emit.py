@@ -72,8 +72,9 @@ def write(files: dict[str, str | bytes], folder: str) -> list[str]:
                 pass
             staged = Path(stage) / str(i)
             staged.write_bytes(data)
-            target.parent.mkdir(parents=True, exist_ok=True)
             changed.append((staged, target))
+        for _, target in changed:
+            target.parent.mkdir(parents=True, exist_ok=True)
         for staged, target in changed:
             os.replace(staged, target)
     finally:

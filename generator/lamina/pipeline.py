@@ -87,9 +87,9 @@ def output_names(stack: Stack, options: Options) -> list[str]:
     return [*names, f"{name}.md", "manifest.json"]
 
 
-def load_all(specs: Sequence[str], options: Options, diags: Diagnostics) -> list[Output]:
-    """Every stack of every spec, rendered. Names that two specs claim are an error."""
-    outputs: list[Output] = []
+def all_stacks(specs: Sequence[str], options: Options, diags: Diagnostics) -> list[tuple[Stack, str, tuple[str, ...]]]:
+    """Every legal stack of every spec, with its spec and what was read for it. Names that two specs claim are an error."""
+    out: list[tuple[Stack, str, tuple[str, ...]]] = []
     seen: dict[str, Stack] = {}
     for spec in specs:
         stacks, inputs = stacks_of(spec, options, diags)
@@ -99,5 +99,11 @@ def load_all(specs: Sequence[str], options: Options, diags: Diagnostics) -> list
                             notes=[(seen[stack.name].span, "first declared here")], help="give each stack a name of its own")
                 continue
             seen[stack.name] = stack
-            outputs.append(render_stack(stack, spec, inputs, options))
-    return outputs
+            out.append((stack, spec, inputs))
+    return out
+
+
+def load_all(specs: Sequence[str], options: Options, diags: Diagnostics) -> list[Output]:
+    """Every stack of every spec, rendered; nothing is rendered where a spec is wrong."""
+    stacks = all_stacks(specs, options, diags)
+    return [render_stack(stack, spec, inputs, options) for stack, spec, inputs in stacks] if diags.ok else []

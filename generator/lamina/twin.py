@@ -66,6 +66,9 @@ def generic(composer: Composer, spec: str, command: str) -> tuple[SimpleNamespac
     S.remote_locate = _tidy(module.locate(remote)) if S.needs.is_slot else ""
     S.remote_located = _tidy(module.located(remote)) if S.needs.is_slot else ""
     S.have = composer.macro(main.store, "have", main, Form.HANDLE)
+    # Above a combinator, whose branches may differ in what precedes a payload, layers pass payloads on.
+    S.top_payload = "slot" if stack.combinator else S.payload_of_slot
+    S.top_slot = "(unsigned char *)ptr" if stack.combinator else S.slot_of_ptr
     S.secondary_free = ""
     if S.secondary:
         S.secondary = False  # the fallback layer routes; a stray pointer is a stray pointer here

@@ -352,8 +352,8 @@ def _upper(stack: Stack, layers: list[Layer]) -> list[Layer]:
         first.setdefault(key, layer)
     lowest = [x for x in out if x.desc.innermost]
     for layer in lowest:
-        below = [x for x in out[:out.index(layer)] if x.role is Role.OBSERVER and not x.desc.innermost]
+        below = [x for x in out[:out.index(layer)] if not x.desc.innermost]
         if below:
-            stack.diags.note("LAM029", layer.span, f"{layer.name} is read as standing below {below[0].name}: what it refuses "
-                             "is seen there")
+            stack.diags.note("LAM029", layer.span, f"{layer.name} is read as standing below {below[0].name}, which sees what "
+                             "it refuses")
     return lowest + [x for x in out if not x.desc.innermost]

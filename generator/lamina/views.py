@@ -50,18 +50,20 @@ def _capabilities(stack: Stack) -> SimpleNamespace:
     main, store = stack.main, stack.main.store
     alone = stack.combinator is None
     whole = any(b.store.desc.whole for b in stack.branches)
+    # Two stores add up where they count the same thing.
+    counted = not whole and len({b.store.x.sized for b in stack.branches}) == 1
     return SimpleNamespace(
         init_with=any(b.source.name == "caller" for b in stack.branches),
         free=stack.frees,
         free_sized=stack.frees and not stack.sized,
         handler=stack.options.on_corruption == "callback",
-        reset=alone and store.x.resets,
+        reset=not whole and all(b.store.x.resets for b in stack.branches),
         marks=alone and getattr(store.x, "marks", False),
         resize=alone and getattr(store.x, "resizes", False),
         owns=store.x.owns and not whole,
         usable_size=store.x.owns and not stack.sized and not whole,
-        capacity=alone and not whole,
-        in_use=alone and not whole,
+        capacity=counted,
+        in_use=counted,
         release_unused=alone and (main.lazy or (store.x.sized and main.os_memory)) and not (
             main.guard and main.guard.x.every),
         stats=stack.find("statistics") is not None,
@@ -193,9 +195,9 @@ def common(composer: Composer, form: Form, generic: bool, spec: str, command: st
     S.unknown_event = (f'{{ .stack = "{S.name}", .layer = "{main.store.name}", .what = "damaged", .address = slot, '
                        ".offset = 0, .expected = 0, .found = 0 }")
     S.missized = S.checks and S.can.free_sized and not main.store.desc.whole
-    S.before_reset = composer.join(stack.main.blocks, "before_reset", main, form)
+    S.before_reset = "\n".join(t for t in (composer.join(b.blocks, "before_reset", b, form) for b in stack.branches) if t)
     S.reset = "\n".join(t for t in (
-        composer.join([main.store, *main.blocks], "reset", main, form),
+        *(composer.join([b.store, *b.blocks], "reset", b, form) for b in stack.branches),
         composer.join(stack.upper, "reset", main, form)) if t)
     S.reclaim = composer.join(main.blocks, "reclaim", main, form)
     S.rewound = composer.upper("rewound", form)
@@ -203,11 +205,8 @@ def common(composer: Composer, form: Form, generic: bool, spec: str, command: st
     if len(stack.branches) > 1 and S.can.owns:
         S.can.owns = S.can.usable_size = stack.branches[0].store.x.sized == stack.branches[1].store.x.sized and all(
             composer.slot_of("ptr", b) == S.slot_of_ptr for b in stack.branches)
-    S.capacity = composer.macro(main.store, "capacity", main, form)
-    S.in_use = composer.macro(main.store, "in_use", main, form)
-    if composer.macro(main.store, "counts_held", main, form):
-        held = [composer.macro(b, "held_terms", main, form) for b in main.blocks]
-        S.in_use += "".join(f"\nused -= {h};" for h in held if h)
+    S.capacity = " + ".join(composer.macro(b.store, "capacity", b, form) for b in stack.branches if not b.store.desc.whole)
+    S.in_use = _in_use(composer, form)
     S.in_use_cost = "O(1)." if S.sized or main.store.x.order == "random" else "O(slots): a diagnostic."
     S.release_unused = composer.macro(main.store, "release_unused", main, form)
     S.stats = composer.upper("stats", form)
@@ -226,6 +225,21 @@ def common(composer: Composer, form: Form, generic: bool, spec: str, command: st
     _life(composer, S, form)
     _sentences(stack, S)
     return S
+
+
+def _in_use(composer: Composer, form: Form) -> str:
+    """Statements that leave the number of objects, or bytes, in use in `used`."""
+    texts = []
+    for branch in composer.stack.branches:
+        text = composer.macro(branch.store, "in_use", branch, form)
+        if composer.macro(branch.store, "counts_held", branch, form):
+            held = [composer.macro(b, "held_terms", branch, form) for b in branch.blocks]
+            text += "".join(f"\nused -= {h};" for h in held if h)
+        texts.append(text)
+    if len(texts) == 1:
+        return texts[0]
+    blocks = [re.sub(r"\bused\b", "mine", text) + "\nused += mine;" for text in texts]
+    return "size_t used = 0;\n" + "\n".join(f"{{\n{block}\n}}" for block in blocks)
 
 
 def _branch_view(composer: Composer, branch: Branch, form: Form, generic: bool) -> BranchView:
@@ -425,9 +439,10 @@ def subject(composer: Composer, S: SimpleNamespace, form: str) -> None:
     whole = any(b.store.desc.whole for b in stack.branches)
     S.footprint = main.footprint if stack.combinator is None else ""
     S.capacity_promised = "0"
-    if not whole and stack.combinator is None:
-        const = store.consts.get("capacity_bytes" if S.sized else "slot_count")
-        S.capacity_promised = f"{S.upper}_{const.name}" if const else "0"
+    if S.can.capacity:
+        known = [b.store.consts.get("capacity_bytes" if S.sized else "slot_count") for b in stack.branches]
+        if all(known):
+            S.capacity_promised = " + ".join(f"{S.upper}_{const.name}" for const in known)
     quarantine = main.find("quarantine")
     S.held = quarantine.x.count if quarantine else 0
     S.one_instance = (S.static_instance and S.flat) or any(

@@ -271,4 +271,4 @@ def test_help_of_every_command():
         assert run(name, "--help").stdout.startswith(f"Usage: lamina {name} ")
         assert run(name, "-h").stdout == run(name, "--help").stdout
         for param in command.params:
-            assert getattr(param, "help", "") or param.param_type_name == "argument", (name, param.name)
+            assert getattr(param, "help", "") or getattr(param, "hidden", True), (name, param.name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import time
 import traceback
 
@@ -24,7 +25,7 @@ from lamina.resolve import resolve
 from lamina.tree import Document, Entry, Map, Node, Scalar, Seq, Span, StackNode
 from lamina.validate import BUDGET, OPTIONS, validate
 
-SECONDS = float(os.environ.get("LAMINA_FUZZ_SECONDS", "4"))
+SECONDS = float(os.environ.get("LAMINA_FUZZ_SECONDS", "3"))
 FIRST = int(os.environ.get("LAMINA_FUZZ_SEED", "1"))
 WORDS = ["", "a", "slab", "64", "64 KiB", "4 pages", "1.5 MiB", "64 kb", "80 %", "101 %", "lazy", "*/", "int", "\x07", "ä",
          "9" * 400, "none", "true"]
@@ -265,3 +266,50 @@ def test_random_specs(render):
     assert 0.05 < legal / total < 0.95
     if not render:
         assert len(codes) > 20
+
+
+def test_mangled_yaml(tmp_path, monkeypatch):
+    """The tree's own specs with words swapped, lost, doubled and moved: errors, never an exception."""
+    from pathlib import Path
+
+    from lamina.load import load_spec
+
+    root = Path(__file__).resolve().parents[2]
+    texts = [p.read_text(encoding="utf-8") for p in sorted([*root.glob("specs/*.yaml"), *root.glob("tests/negative/*.yaml")])]
+    words = [[w for w in re.split(r"(\s+|[{}\[\],:])", text) if w] for text in texts]
+    monkeypatch.chdir(tmp_path)
+    end, seed, broken = time.monotonic() + SECONDS / 2, FIRST, 0
+    while time.monotonic() < end:
+        r = random.Random(seed)
+        seed += 1
+        mine, other = list(r.choice(words)), r.choice(words)
+        for _ in range(r.randint(1, 6)):
+            at = r.randrange(len(mine))
+            what = r.randrange(5)
+            if what == 0:
+                mine[at] = r.choice(other)
+            elif what == 1:
+                del mine[at]
+            elif what == 2:
+                mine.insert(at, mine[r.randrange(len(mine))])
+            elif what == 3:
+                there = r.randrange(len(mine))
+                mine[at], mine[there] = mine[there], mine[at]
+            else:
+                mine[at] = r.choice(WORDS + [str(n) for n in NUMBERS])
+            if not mine:
+                break
+        text = "".join(mine)
+        Path("mangled.yaml").write_text(text, encoding="utf-8")
+        try:
+            diags = Diagnostics()
+            document = load_spec("mangled.yaml", (), diags)
+            for stack in validate(document, diags) if document else ():
+                if resolve(stack):
+                    sensible(stack)
+            assert document or diags.errors
+            diags.render()
+            broken += bool(diags.errors)
+        except Exception:
+            pytest.fail(f"LAMINA_FUZZ_SEED={seed - 1}:\n{text}\n{traceback.format_exc()}", pytrace=False)
+    assert seed > FIRST + 50 and broken > 20

@@ -74,6 +74,14 @@ def test_an_installed_launcher_works(prefix: Path, tmp_path: Path) -> None:
     assert (tmp_path / "a" / "a.c").is_file()
 
 
+def test_the_man_page_and_the_completions_are_installed(prefix: Path) -> None:
+    share = prefix / "share"
+    assert ".TH" in (share / "man" / "man1" / "lamina.1").read_text()
+    for shell, place in {"bash": "bash-completion/completions/lamina", "zsh": "zsh/site-functions/_lamina",
+                         "fish": "fish/vendor_completions.d/lamina.fish"}.items():
+        assert (share / place).read_text() == tree.lamina("completion", shell)
+
+
 def test_setup_has_nothing_to_do_here() -> None:
     """The tests run after set-up, so a second one installs nothing and says so in one line."""
     said = tree.run(tree.ROOT / "generator" / "setup", "test")

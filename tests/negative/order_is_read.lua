@@ -12,4 +12,5 @@ return lamina.stack "pool" {
   lamina.quarantine { count = 8 },
   lamina.canary {},
   lamina.guard {},
+  lamina.fault {},
 }

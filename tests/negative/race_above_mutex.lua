@@ -8,5 +8,4 @@ return lamina.stack "pool" {
   lamina.mutex {},
   lamina.statistics {},
   lamina.watermark { levels = { "80 %" } },
-  lamina.fault { mode = "every", n = 3 },
 }

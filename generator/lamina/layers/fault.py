@@ -31,10 +31,6 @@ def rules(layer: Layer, branch: Branch) -> None:
     if p.mode == "size" and not layer.x.sized:
         branch.report("LAM059", layer, "mode", "all objects of this stack have one size",
                       notes=[(branch.store.span, f"{branch.store.name} stands here")], help='mode = "every"')
-    access = branch.stack.access
-    if access and access.name == "mutex" and access.position < layer.position:
-        branch.report("LAM055", layer, None, "fault injection above the mutex is a race",
-                      notes=[(access.span, "the lock is taken below, here")], help="write fault before mutex")
 
 
 LAYER = Descriptor(

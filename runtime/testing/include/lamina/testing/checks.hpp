@@ -46,6 +46,11 @@ inline std::size_t some(const Instance &instance) {
     return instance.capacity() == 0 ? std::min<std::size_t>(bound, 256) : std::min(bound, instance.capacity());
 }
 
+// Whether a refusal can be told from a full store. A stack of several bounded branches may promise no count at all.
+inline bool says_how_many(const Instance &instance) {
+    return instance.capacity() != 0 || has_flag(instance.subject(), LAMINA_SUBJECT_UNBOUNDED);
+}
+
 // The i-th request of a series: the one there is, or a mixture of odd sizes and alignments.
 struct Wish {
     std::size_t size, align;
@@ -148,8 +153,12 @@ inline Findings alignment(const lamina_subject &subject) {
         expect(findings, address_of(ptr) % subject.align == 0, ptr, " isn't aligned to ", subject.align);
     };
     if (subject.payload != 0) {
-        for (std::size_t i = detail::some(instance); i > 0; --i) {
-            look(instance.alloc(), subject.payload, subject.align);
+        for (std::size_t i = 0; i < detail::some(instance); ++i) {
+            void *const ptr = instance.alloc();
+            if (ptr == nullptr && i != 0 && !detail::says_how_many(instance)) {
+                break;
+            }
+            look(ptr, subject.payload, subject.align);
         }
         return findings;
     }
@@ -400,7 +409,7 @@ inline Findings reuse(const lamina_subject &subject) {
     const bool all = instance.capacity() != 0 && most == instance.capacity() && subject.payload != 0;
     // A quarantine keeps what was freed last; in a store that is all in use, that much is missing afterwards.
     const bool enough = subject.payload != 0 && instance.capacity() != 0 && most + subject.held <= instance.capacity();
-    std::size_t wanted = most;
+    std::size_t wanted = detail::says_how_many(instance) ? most : 1;
     static const char *const orders[] = {"in order",          "in reverse order", "in random order",
                                          "every other first", "in order again",   "in reverse order again"};
     std::vector<std::uintptr_t> known;
@@ -457,8 +466,9 @@ inline Findings order(const lamina_subject &subject) {
     const std::size_t most = std::min<std::size_t>(detail::some(instance), 24);
     for (unsigned round = 0; round < 4; ++round) {
         while (blocks.size() < most) {
+            const Verdict verdict = model.verdict(subject.payload, subject.align);
             void *const ptr = instance.alloc();
-            model.allocated(findings, Verdict::must_succeed, ptr, subject.payload, subject.align);
+            model.allocated(findings, verdict, ptr, subject.payload, subject.align);
             if (ptr == nullptr) {
                 return findings;
             }
@@ -1306,7 +1316,19 @@ inline Findings independence(const lamina_subject &subject) {
     Findings findings;
     Instance left(subject);
     Instance right(subject);
-    if (!detail::started(findings, left) || !detail::started(findings, right)) {
+    if (!detail::started(findings, left)) {
+        return findings;
+    }
+    if (right.status() == LAMINA_ERR_BUSY) { // handles to one piece of memory: one at a time, and no harm done
+        Shadow shadow;
+        detail::take(findings, left, shadow, 2);
+        left.check(findings, "with a second instance refused");
+        left.destroy();
+        (void)right.start();
+        detail::started(findings, right);
+        return findings;
+    }
+    if (!detail::started(findings, right)) {
         return findings;
     }
     Shadow shadow; // one for both: no block of one may overlap one of the other

@@ -14,6 +14,7 @@
 #include "lamina/testing/faults.hpp"
 #include "lamina/testing/layers.hpp"
 #include "lamina/testing/memory.hpp"
+#include "lamina/testing/reports.hpp"
 #include "lamina/testing/threads.hpp"
 #include "lamina/testing/trace.hpp"
 

@@ -35,7 +35,9 @@ inline Findings run_both(const lamina_subject &flat, const lamina_subject &gener
     Findings findings;
     findings.add_all(run_trace(flat, trace, &flat_log), name_of(flat));
     findings.add_all(run_trace(generic, trace, &generic_log), name_of(generic));
-    const std::size_t steps = std::min(flat_log.size(), generic_log.size());
+    // A quarantine that evicts at random holds back another number of objects in each run: the model alone judges.
+    const bool comparable = !has_flag(flat, LAMINA_SUBJECT_RANDOM) || flat.held == 0;
+    const std::size_t steps = comparable ? std::min(flat_log.size(), generic_log.size()) : 0;
     for (std::size_t i = 0; i < steps; ++i) {
         if (!expect(findings, flat_log[i] == generic_log[i], "the forms differ after step ", trace.steps[i].text(),
                     "\n  flat:    ", flat_log[i], "\n  generic: ", generic_log[i])) {

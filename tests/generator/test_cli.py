@@ -1,0 +1,488 @@
+"""generate and check on the command line: status, outputs, and what must never happen."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import resource
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from lamina import cli as cli_module
+from lamina import emit, pipeline
+from lamina.format import FormatterMissing, formatter
+
+ROOT = Path(__file__).resolve().parents[2]
+SPECS = sorted((ROOT / "specs").glob("*.*"))
+
+GOOD = """\
+local lamina = require "lamina"
+return lamina.stack "pool" { lamina.mmap {}, lamina.slab { slot = 64, count = 64 } }
+"""
+TWO = """\
+local lamina = require "lamina"
+local sizes = require "parts.sizes"
+return {
+  lamina.stack "small" { lamina.static {}, lamina.slab { slot = sizes.small, count = 8 } },
+  lamina.stack "large" { lamina.static {}, lamina.slab { slot = sizes.large, count = 8 } },
+}
+"""
+WRONG = 'local lamina = require "lamina"\nreturn lamina.stack "wrong" { lamina.mmap {}, lamina.slab { slot = 4, count = 8 } }\n'
+NOTED = GOOD.replace("lamina.mmap {}", "lamina.poison {}, lamina.mmap {}")
+WARNED = """\
+local lamina = require "lamina"
+return lamina.stack "pool" {
+  lamina.mmap { reserve = "1 MiB", commit = "lazy" },
+  lamina.slab { slot = 64, count = 64, growth = "extend" },
+  lamina.quarantine { count = 64 },
+}
+"""
+
+try:
+    formatter()
+    HAS_FORMATTER = True
+except FormatterMissing:
+    HAS_FORMATTER = False
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, text in (("good.lua", GOOD), ("two.lua", TWO), ("wrong.lua", WRONG), ("noted.lua", NOTED), ("warned.lua", WARNED)):
+        Path(name).write_text(text, encoding="utf-8")
+    Path("parts").mkdir()
+    Path("parts/sizes.lua").write_text("return { small = 32, large = 512 }\n", encoding="utf-8")
+    return tmp_path
+
+
+@pytest.fixture
+def lamina(monkeypatch, capsys):
+    """Runs the whole program in this process: status, stdout, stderr."""
+    def run(*arguments: str, status: int | None = 0) -> tuple[str, str]:
+        monkeypatch.setattr(sys, "argv", ["lamina", *arguments])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            cli_module.main()
+        out, err = capsys.readouterr()
+        assert status is None or (ended.value.code or 0) == status, out + err
+        return out, err
+    return run
+
+
+def process(*arguments: str, cwd: Path | None = None, **more) -> subprocess.CompletedProcess:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "generator"), **more.pop("env", {})}
+    return subprocess.run([sys.executable, "-m", "lamina", *arguments], cwd=cwd, env=environment, capture_output=True,
+                          text=True, stdin=subprocess.DEVNULL, **more)
+
+
+def tree(folder: str | Path = ".") -> dict[str, bytes]:
+    base = Path(folder)
+    return {str(p.relative_to(base)): p.read_bytes() for p in sorted(base.rglob("*")) if p.is_file()}
+
+
+# Status ------------------------------------------------------------------------------------------------------------
+
+def test_done(lamina):
+    out, err = lamina("generate", "--no-format", "good.lua")
+    assert re.fullmatch(r"generated.pool: (\d+) of \1 files changed\n", out) and err == ""
+    assert lamina("generate", "--no-format", "-q", "good.lua") == ("", "")
+
+
+def test_wrong_spec_is_1(lamina):
+    out, err = lamina("generate", "wrong.lua", status=1)
+    assert out == "" and "[LAM041]" in err and err.endswith("1 error\n")
+    assert "[LAM001]" in lamina("generate", "nothing.lua", status=1)[1]
+    assert "[LAM002]" in lamina("generate", "good.txt", status=1)[1]
+
+
+@pytest.mark.parametrize("arguments, told", [
+    (["genrate", "good.lua"], "did you mean 'generate'?"),
+    (["frobnicate"], "it has budget, check, completion"),
+    (["generate"], "Missing argument"),
+    (["generate", "--dryrun", "good.lua"], "Did you mean --dry-run?"),
+    (["generate", "--diagnostics", "xml", "good.lua"], "'xml' is not one of"),
+    (["generate", "-W", "eror", "good.lua"], "'eror' is no warning option"),
+    (["check", "-W", "LAM29", "good.lua"], "'LAM29' is no warning option"),
+    (["explain"], "Missing argument"),
+])
+def test_wrong_command_line_is_2(lamina, arguments, told):
+    out, err = lamina(*arguments, status=2)
+    assert out == "" and told in err and err.startswith("Usage: lamina")
+    assert "[" not in err.split("Error:")[1] or "one of" in err
+
+
+def test_outdated_is_3(lamina):
+    assert lamina("check", "--no-format", "good.lua", status=3)[0].count(": missing") >= 4
+
+
+def test_no_formatter_is_4(lamina, monkeypatch):
+    monkeypatch.setenv("LAMINA_CLANG_FORMAT", "no-such-formatter")
+    formatter.cache_clear()
+    try:
+        _, err = lamina("generate", "good.lua", status=4)
+    finally:
+        formatter.cache_clear()
+    assert err.startswith("lamina: clang-format 13 to 16 is needed") and "--no-format" in err
+    assert not Path("generated").exists()
+
+
+def test_no_folder_is_4(lamina):
+    Path("generated").write_text("a file", encoding="utf-8")
+    _, err = lamina("generate", "--no-format", "good.lua", status=4)
+    assert err == "lamina: generated: File exists\n"
+
+
+def test_a_bug_is_70(lamina, monkeypatch):
+    def bug(*_):
+        raise KeyError("oops")
+    monkeypatch.setattr(pipeline, "load_all", bug)
+    _, err = lamina("generate", "good.lua", status=70)
+    assert "a bug in Lamina: KeyError: 'oops'" in err and "LAMINA_TRACEBACK=1" in err and "Traceback" not in err
+
+
+def test_traceback_on_demand(monkeypatch):
+    monkeypatch.setenv("LAMINA_TRACEBACK", "1")
+    monkeypatch.setattr(pipeline, "load_all", lambda *_: 1 // 0)
+    monkeypatch.setattr(sys, "argv", ["lamina", "generate", "good.lua"])
+    with pytest.raises(ZeroDivisionError):
+        cli_module.main()
+
+
+# What is written ---------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("options", [[], ["--no-generic"], ["--no-tests"], ["--no-generic", "--no-tests"], ["--standalone"],
+                                     ["--stack", "large"]])
+def test_list_outputs_is_what_is_written(lamina, options):
+    arguments = ["generate", "--no-format", *options, "-o", "out", "two.lua", *([] if "--stack" in options else ["good.lua"])]
+    listed = lamina(*arguments, "--list-outputs")[0].splitlines()
+    assert not Path("out").exists()
+    lamina(*arguments)
+    assert sorted(listed) == sorted(os.path.join("out", name) for name in tree("out"))
+    assert len(listed) == len(set(listed))
+
+
+def test_list_outputs_of_a_wrong_spec(lamina):
+    assert lamina("generate", "--list-outputs", "wrong.lua", status=1)[0] == ""
+
+
+def test_stdout(lamina):
+    out, err = lamina("generate", "--no-format", "--stdout", "good.lua")
+    assert err == "" and not Path("generated").exists()
+    lamina("generate", "--no-format", "good.lua")
+    files = tree("generated/pool")
+    assert out.encode() == files["pool.h"] + files["pool.c"]
+
+
+def test_dry_run(lamina):
+    before = tree()
+    out, _ = lamina("generate", "--no-format", "--dry-run", "good.lua")
+    assert tree() == before
+    assert {line.split()[0] for line in out.splitlines()} == {"new"}
+    lamina("generate", "--no-format", "good.lua")
+    assert [line.split()[1] for line in out.splitlines()] == \
+        [line.split()[1] for line in lamina("generate", "--no-format", "--dry-run", "good.lua")[0].splitlines()]
+    Path("generated/pool/pool.c").write_text("int x;\n", encoding="utf-8")
+    states = {line.split()[1]: line.split()[0] for line in
+              lamina("generate", "--no-format", "--dry-run", "good.lua")[0].splitlines()}
+    assert {name for name, state in states.items() if state != "same"} == {os.path.join("generated", "pool", "pool.c")}
+    assert Path("generated/pool/pool.c").read_text(encoding="utf-8") == "int x;\n"
+
+
+def rule(text: str) -> tuple[list[str], list[str]]:
+    """Targets and prerequisites of a depfile, as make reads them."""
+    words = [word.replace("\\ ", " ").replace("\\#", "#").replace("$$", "$")
+             for word in re.findall(r"(?:\\.|[^\s\\])+", text.replace("\\\n", " "))]
+    at = next(i for i, word in enumerate(words) if word.endswith(":"))
+    return [*words[:at], words[at][:-1]], words[at + 1:]
+
+
+def test_depfile(lamina):
+    Path("a folder").mkdir()
+    shutil.copy("two.lua", "a folder/my #1 spec.lua")
+    shutil.copytree("parts", "a folder/parts")
+    spec = os.path.join("a folder", "my #1 spec.lua")
+    lamina("generate", "--no-format", "-o", "out", "--depfile", "deps/two.d", spec)
+    targets, inputs = rule(Path("deps/two.d").read_text(encoding="utf-8"))
+    assert sorted(targets) == sorted(os.path.join("out", name) for name in tree("out"))
+    assert spec in inputs and os.path.join("a folder", "parts", "sizes.lua") in inputs
+    assert all(Path(name).is_file() for name in inputs)
+    names = {Path(name).name for name in inputs}
+    assert {"slab.py", "slab.c.j2", "validate.py", "prelude.lua", "clang-format.yaml", "flat.h.j2"} <= names
+    assert len(inputs) == len(set(inputs))
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="make is not there")
+def test_make_reads_the_depfile(lamina):
+    lamina("generate", "--no-format", "-o", "out", "--depfile", "two.d", "two.lua")
+    Path("Makefile").write_text("out/small/small.h:\n\t@echo again\ninclude two.d\n", encoding="utf-8")
+    assert "again" not in subprocess.run(["make", "out/small/small.h"], capture_output=True, text=True).stdout
+    time.sleep(0.01)
+    Path("parts/sizes.lua").touch()
+    assert "again" in subprocess.run(["make", "out/small/small.h"], capture_output=True, text=True).stdout
+
+
+def test_no_depfile_after_an_error(lamina):
+    lamina("generate", "--depfile", "two.d", "wrong.lua", status=1)
+    assert not Path("two.d").exists()
+
+
+def test_the_generated_folder_names_no_host(lamina):
+    lamina("generate", "--no-format", "two.lua")
+    for name, data in tree("generated").items():
+        assert str(Path.cwd()).encode() not in data, name
+        assert str(ROOT).encode() not in data, name
+
+
+# Diagnostics -------------------------------------------------------------------------------------------------------
+
+def test_diagnostics_as_json(lamina):
+    out, err = lamina("generate", "--diagnostics", "json", "wrong.lua", status=1)
+    report = json.loads(err)
+    assert out == "" and report["version"] == 1 and report["errors"] == 1
+    found = report["diagnostics"][0]
+    assert found["code"] == "LAM041" and found["file"] == "wrong.lua" and found["line"] == 2
+    assert WRONG.splitlines()[1][found["col"] - 1:][:found["length"]] == "slot = 4"
+    assert json.loads(lamina("generate", "--no-format", "--diagnostics", "json", "good.lua")[1])["diagnostics"] == []
+    assert json.loads(lamina("check", "--diagnostics", "json", "wrong.lua", status=1)[1])["errors"] == 1
+
+
+def test_notes_and_warnings(lamina):
+    assert "note: poison is read as" in lamina("generate", "--no-format", "noted.lua")[1]
+    assert lamina("generate", "--no-format", "-W", "no-LAM029", "noted.lua")[1] == ""
+    # A note is no warning, whatever is made of those.
+    lamina("generate", "--no-format", "-W", "error", "noted.lua")
+    assert "warning: " in lamina("generate", "--no-format", "warned.lua")[1]
+    for options, status in ((["-W", "error"], 1), (["-W", "error=LAM053"], 1), (["-W", "error", "-W", "no-error=LAM053"], 0),
+                            (["-W", "error=LAM041"], 0), (["-W", "error", "-W", "no-LAM053"], 0)):
+        err = lamina("generate", "--no-format", *options, "warned.lua", status=status)[1]
+        assert ("error: " in err) == (status == 1)
+    assert lamina("generate", "--no-format", "-W", "no-LAM053", "warned.lua")[1] == ""
+
+
+def test_all_errors_of_all_specs(lamina):
+    shutil.copy("wrong.lua", "also.lua")
+    err = lamina("generate", "wrong.lua", "good.lua", "nothing.lua", "also.lua", status=1)[1]
+    assert err.count("[LAM041]") == 2 and err.count("[LAM001]") == 1 and err.endswith("\n")
+
+
+def test_two_specs_with_one_stack(lamina):
+    shutil.copy("good.lua", "copy.lua")
+    err = lamina("generate", "good.lua", "copy.lua", status=1)[1]
+    assert "copy.lua:2:" in err and "note: first declared here" in err and "[LAM030]" in err
+    assert not Path("generated").exists()
+    assert "[LAM030]" in lamina("generate", "--list-outputs", "good.lua", "copy.lua", status=1)[1]
+
+
+def test_the_same_spec_twice_is_one_mistake(lamina):
+    assert "[LAM030]" in lamina("generate", "good.lua", "./good.lua", status=1)[1]
+
+
+def test_include(lamina):
+    Path("far").mkdir()
+    shutil.move("parts", "far/parts")
+    assert "[LAM008]" in lamina("generate", "--no-format", "two.lua", status=1)[1]
+    lamina("generate", "--no-format", "-I", "far", "two.lua")
+    out, err = lamina("check", "--no-format", "-I", "far", "two.lua")
+    assert "up to date" in out and err == ""
+
+
+# check -------------------------------------------------------------------------------------------------------------
+
+def test_check_fresh(lamina):
+    lamina("generate", "--no-format", "two.lua")
+    out, err = lamina("check", "--no-format", "two.lua")
+    assert out == "2 stacks are up to date\n" and err == ""
+
+
+def test_check_outdated(lamina):
+    lamina("generate", "--no-format", "two.lua")
+    Path("parts/sizes.lua").write_text("return { small = 64, large = 512 }\n", encoding="utf-8")
+    out, err = lamina("check", "--no-format", "two.lua", status=3)
+    header = os.path.join("generated", "small", "small.h")
+    assert f"{header}: outdated\n--- {header}\n+++ {header} (as the spec gives it)\n" in out
+    assert re.search(r"^\+.*SMALL_SLOT_BYTES.*64", out, re.M)
+    assert "edited by hand" not in out and os.path.join("generated", "large", "large.h") not in out
+    command = re.search(r"^run: lamina (.*)$", err, re.M)
+    assert command
+    lamina(*command[1].split())
+    lamina("check", "--no-format", "two.lua")
+
+
+def test_the_command_of_check_repeats_the_options(lamina):
+    options = ["-I", "parts", "--stack", "small", "--no-generic", "--no-tests"]
+    err = lamina("check", "--no-format", *options, "-o", "out", "two.lua", status=3)[1]
+    command = re.search(r"^run: lamina (.*)$", err, re.M)
+    assert command
+    lamina(*command[1].split())
+    lamina("check", "--no-format", *options, "-o", "out", "two.lua")
+
+
+def test_check_missing(lamina):
+    lamina("generate", "--no-format", "good.lua")
+    Path("generated/pool/pool.c").unlink()
+    out, _ = lamina("check", "--no-format", "good.lua", status=3)
+    assert out == os.path.join("generated", "pool", "pool.c") + ": missing\n"
+
+
+def test_check_edited_by_hand(lamina):
+    lamina("generate", "--no-format", "good.lua")
+    path = Path("generated/pool/pool.c")
+    path.write_text(path.read_text(encoding="utf-8") + "/* mine */\n", encoding="utf-8")
+    out, err = lamina("check", "--no-format", "good.lua", status=3)
+    assert f"{path}: edited by hand" in out and "-/* mine */" in out
+    assert "is lost then" in err
+    path.write_bytes(b"\xff\xfe")
+    assert f"{path}: edited by hand" in lamina("check", "--no-format", "good.lua", status=3)[0]
+
+
+@pytest.mark.skipif(not HAS_FORMATTER, reason="clang-format is not there")
+def test_check_formatter_differs(lamina):
+    lamina("generate", "--no-format", "good.lua")
+    out, err = lamina("check", "good.lua", status=3)
+    states = set(re.findall(r"^\S+: (.*)$", out.replace("+", "").replace("-", ""), re.M))
+    assert "formatter differs" in states and not states & {"outdated", "edited by hand", "missing"}
+    assert "only the formatting differs" in err
+    lamina("generate", "good.lua")
+    lamina("check", "good.lua")
+
+
+def test_check_writes_nothing(lamina):
+    lamina("generate", "--no-format", "good.lua")
+    before = tree()
+    Path("good.lua").write_text(GOOD.replace("64 }", "128 }"), encoding="utf-8")
+    lamina("check", "--no-format", "good.lua", status=3)
+    after = tree()
+    del before["good.lua"], after["good.lua"]
+    assert after == before
+
+
+def test_check_with_a_broken_manifest(lamina):
+    lamina("generate", "--no-format", "good.lua")
+    for text in ("", "[]", "{", '{"outputs": []}', '{"outputs": {"pool.c": 7}}', "null"):
+        Path("generated/pool/manifest.json").write_text(text, encoding="utf-8")
+        Path("generated/pool/pool.c").write_text("int x;\n", encoding="utf-8")
+        assert "pool.c: " in lamina("check", "--no-format", "good.lua", status=3)[0]
+
+
+# What must never happen --------------------------------------------------------------------------------------------
+
+def test_nothing_is_touched_that_did_not_change(lamina):
+    lamina("generate", "--no-format", "two.lua")
+    stamps = {path: path.stat().st_mtime_ns for path in Path("generated").rglob("*") if path.is_file()}
+    time.sleep(0.01)
+    assert "up to date" in lamina("generate", "--no-format", "two.lua")[0]
+    assert {path: path.stat().st_mtime_ns for path in Path("generated").rglob("*") if path.is_file()} == stamps
+    # Only what the change reaches is written.
+    Path("two.lua").write_text(TWO.replace('"small" {', '"small" { brief = "changed",'), encoding="utf-8")
+    lamina("generate", "--no-format", "two.lua")
+    touched = {path.name for path, stamp in stamps.items() if path.stat().st_mtime_ns != stamp}
+    assert "small.h" in touched and "large.h" not in touched and "large.c" not in touched
+
+
+def test_no_output_when_a_later_spec_is_wrong(lamina):
+    before = tree()
+    lamina("generate", "--no-format", "good.lua", "two.lua", "wrong.lua", status=1)
+    assert tree() == before and not Path("generated").exists()
+
+
+def test_no_output_when_a_later_template_fails(lamina, monkeypatch):
+    real, calls = pipeline.render_stack, []
+
+    def fails(stack, *rest):
+        calls.append(stack.name)
+        if len(calls) == 2:
+            raise OSError(5, "Input/output error", "some.j2")
+        return real(stack, *rest)
+    monkeypatch.setattr(pipeline, "render_stack", fails)
+    assert lamina("generate", "--no-format", "two.lua", status=4)[1] == "lamina: some.j2: Input/output error\n"
+    assert not Path("generated").exists()
+
+
+def test_no_partial_output_when_the_disk_is_full(lamina):
+    lamina("generate", "--no-format", "good.lua")
+    before = tree("generated")
+    Path("good.lua").write_text(GOOD.replace("64 }", "128 }"), encoding="utf-8")
+    largest = max(len(data) for data in before.values())
+    limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (largest - 100, resource.RLIM_INFINITY))
+    done = process("generate", "--no-format", "good.lua", "two.lua", preexec_fn=limit)
+    assert done.returncode == 4 and "File too large" in done.stderr, done.stderr
+    assert tree("generated") == before
+    assert [p.name for p in Path("generated").iterdir()] == ["pool"]
+
+
+def test_no_partial_output_when_a_file_can_not_be_replaced(lamina):
+    lamina("generate", "--no-format", "good.lua")
+    before = tree("generated")
+    Path("generated/pool/pool.h").unlink()
+    Path("generated/pool/pool.h").mkdir()
+    Path("good.lua").write_text(GOOD.replace("64 }", "128 }"), encoding="utf-8")
+    _, err = lamina("generate", "--no-format", "good.lua", status=4)
+    assert "pool.h: Is a directory" in err
+    del before["pool/pool.h"]
+    assert tree("generated") == before
+    assert not list(Path("generated").glob(".lamina-*"))
+
+
+def test_an_interrupted_run_leaves_no_stage(lamina, monkeypatch):
+    real, calls = os.replace, []
+
+    def refuses(source, target):
+        calls.append(target)
+        if len(calls) == 3:
+            raise OSError(28, "No space left on device", str(target))
+        real(source, target)
+    monkeypatch.setattr(emit.os, "replace", refuses)
+    lamina("generate", "--no-format", "good.lua", status=4)
+    monkeypatch.setattr(emit.os, "replace", real)
+    assert not list(Path("generated").glob(".lamina-*"))
+    lamina("generate", "--no-format", "good.lua")
+    lamina("check", "--no-format", "good.lua")
+
+
+# Determinism and time ----------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("formatted", ["--no-format", pytest.param("--format", marks=pytest.mark.skipif(
+    not HAS_FORMATTER, reason="clang-format is not there"))])
+def test_the_same_bytes_everywhere(tmp_path, formatted):
+    one, other = tmp_path / "one", tmp_path / "some" / "where else"
+    names = [path.name for path in SPECS]
+    for folder in (one, other):
+        shutil.copytree(ROOT / "specs", folder / "specs")
+    runs = [process("generate", formatted, *(os.path.join("specs", name) for name in names), cwd=one,
+                    env={"PYTHONHASHSEED": "1", "TZ": "UTC", "LANG": "C"}),
+            process("generate", formatted, *(str(other / "specs" / name) for name in reversed(names)), "-o",
+                    str(other / "generated"), cwd=tmp_path, env={"PYTHONHASHSEED": "4711", "TZ": "Asia/Tokyo",
+                                                                "LC_ALL": "C.UTF-8", "HOSTNAME": "elsewhere"})]
+    assert [done.returncode for done in runs] == [0, 0], runs[0].stderr + runs[1].stderr
+    assert tree(one / "generated") == tree(other / "generated")
+    assert len(tree(one / "generated")) > 60
+
+
+def fastest(*arguments: str, runs: int = 3) -> float:
+    best = 60.0
+    for number in range(runs):
+        shutil.rmtree("out", ignore_errors=True)
+        start = time.monotonic()
+        done = process("generate", "-o", "out", *arguments)
+        best = min(best, time.monotonic() - start)
+        assert done.returncode == 0, done.stderr
+    return best
+
+
+@pytest.mark.skipif(not HAS_FORMATTER, reason="clang-format is not there")
+def test_time_of_all_specs():
+    took = fastest(*map(str, SPECS), runs=2)
+    print(f"all specs: {took:.2f} s")
+    assert took < 3 * 2.0
+
+
+def test_time_of_one_spec():
+    took = fastest("--no-format", str(ROOT / "specs" / "numa_slab.lua"))
+    print(f"one spec without clang-format: {took:.3f} s")
+    assert took < 3 * 0.3
