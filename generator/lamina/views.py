@@ -457,6 +457,7 @@ def subject(composer: Composer, S: SimpleNamespace, form: str) -> None:
             S.stat_fields += ["bytes"] + ([] if S.sharded and not statistics.x.sized else ["peak_bytes"])
     S.stats_lack = [f"LAMINA_SUBJECT_LACKS_{name.upper()}" for name in ("live", "peak", "bytes", "peak_bytes")
                     if name not in S.stat_fields]
+    S.tolerated = " ".join(piece.text for piece in composer.pieces("tolerates", bound_form))
     flags: list[str] = []
     order = getattr(store.x, "order", "none")
     if order in ("lifo", "fifo", "address") and not quarantine and stack.combinator is None and not getattr(store.x, "chunked", False):

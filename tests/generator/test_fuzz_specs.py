@@ -17,7 +17,7 @@ import pytest
 
 from lamina import descriptor as d
 from lamina import registry
-from lamina.descriptor import Descriptor, Kind, Param, Role
+from lamina.descriptor import Descriptor, Param, Role
 from lamina.diagnostics import Diagnostics
 from lamina.model import Stack
 from lamina.pipeline import Options, render_stack

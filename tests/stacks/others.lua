@@ -43,7 +43,7 @@ add("callback_quarantine", { on_corruption = "callback" }, lamina.mmap {}, lamin
 add("callback_static", { on_corruption = "callback", instance = "static" }, lamina.mmap {}, lamina.slab { slot = 64, count = 100, free_map = "byte" })
 
 add("single", {}, lamina.mmap {}, lamina.slab { slot = 64, count = 100 }, lamina.single {})
-add("mutex", {}, lamina.mmap { commit = "lazy" }, lamina.slab { slot = 64, count = 1000, free_map = "bitmap" }, lamina.poison {}, lamina.statistics {}, lamina.mutex {})
+add("mutex", {}, lamina.mmap { commit = "lazy", step = "4 KiB" }, lamina.slab { slot = 64, count = 1000, free_map = "bitmap" }, lamina.poison {}, lamina.statistics {}, lamina.mutex {})
 add("mutex_relaxed_outside", {}, lamina.mmap {}, lamina.slab { slot = 64, count = 500 }, lamina.mutex {}, lamina.statistics { mode = "relaxed" })
 add("mutex_sharded_outside", {}, lamina.mmap {}, lamina.slab { slot = 64, count = 500 }, lamina.mutex {}, lamina.statistics { mode = "sharded", shards = 4 })
 add("owner_intrusive", {}, lamina.mmap {}, lamina.slab { slot = 32, count = 500, free_map = "bitmap" }, lamina.poison {}, lamina.owner {}, lamina.statistics {})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..descriptor import Alignment, Descriptor, Param, Role
+from ..descriptor import Descriptor, Role
 from ..model import Branch, Layer
 
 

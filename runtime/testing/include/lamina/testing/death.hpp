@@ -189,8 +189,9 @@ inline Death death_of(const std::function<void()> &body, double seconds = defaul
 }
 
 // What a sanitizer wrote, if it did: a child that leaves through _exit doesn't get the sanitizer's exit status.
+// "… Sanitizer failed to allocate" isn't a report: it is how a sanitizer comments on a request that was refused.
 inline bool sanitizer_reported(const std::string &text) {
-    return text.find("Sanitizer") != std::string::npos || text.find("runtime error:") != std::string::npos;
+    return text.find("Sanitizer: ") != std::string::npos || text.find("runtime error:") != std::string::npos;
 }
 
 // Runs a check in a child: crash, hang and sanitizer report become findings. With LAMINA_TEST_INLINE=1 the check runs

@@ -293,11 +293,9 @@ class Model {
             if (!instance_.sized() && counts(subject_, LAMINA_SUBJECT_LACKS_BYTES)) {
                 good = counted("bytes", stats.bytes, {live_ * subject_.payload, live_ * subject_.payload}) && good;
             }
-            if (!instance_.sized()) {
-                if (counts(subject_, LAMINA_SUBJECT_LACKS_PEAK_BYTES)) {
-                    good = counted("peak_bytes", stats.peak_bytes, {peak_ * subject_.payload, peak_ * subject_.payload}) &&
-                           good;
-                }
+            if (!instance_.sized() && counts(subject_, LAMINA_SUBJECT_LACKS_PEAK_BYTES)) {
+                good = counted("peak_bytes", stats.peak_bytes, {peak_ * subject_.payload, peak_ * subject_.payload}) &&
+                       good;
             }
         }
         good = expect(findings, !counts(subject_, LAMINA_SUBJECT_LACKS_PEAK_BYTES) || stats.peak_bytes >= stats.bytes,
