@@ -75,21 +75,18 @@ void auth_service_free_stray(auth_service_t *self, void *ptr)
     }
     const unsigned char *const slot = (unsigned char *)ptr;
     const char *what = "free of a pointer from elsewhere";
-    size_t inside = 0;
     const size_t span = AUTH_SERVICE_SLOT_COUNT * AUTH_SERVICE_SLOT_BYTES;
     if ((uintptr_t)slot - (uintptr_t)self->slab.base < span) {
-        const size_t offset = (uintptr_t)slot - (uintptr_t)self->slab.base;
         what = (lamina_rotr((uintptr_t)slot - (uintptr_t)self->slab.base, AUTH_SERVICE_SLOT_SHIFT) <
                 AUTH_SERVICE_SLOT_COUNT)
                    ? "free of a slot that was never handed out"
                    : "free of a pointer that starts no slot";
-        inside = offset % AUTH_SERVICE_SLOT_BYTES;
     }
     const lamina_corruption event = {.stack = "auth_service",
                                      .layer = "slab",
                                      .what = what,
                                      .address = ptr,
-                                     .offset = inside,
+                                     .offset = 0,
                                      .expected = 0,
                                      .found = 0};
     lamina_corruption_abort(&event);

@@ -184,6 +184,122 @@ TEST_CASE("auth_service: mmap touches no page at init", "[mmap]")
     }
 }
 
+TEST_CASE("auth_service: mmap: nothing is held before init and after destroy", "[mmap]")
+{
+    contract::holds_nothing(auth_service_flat_subject, [](const void *handle) -> const void * {
+        return static_cast<const auth_service_t *>(handle)->mmap.base;
+    });
+    contract::holds_nothing(auth_service_generic_subject, [](const void *handle) -> const void * {
+        return static_cast<const auth_service_generic_t *>(handle)->mmap.base;
+    });
+}
+
+TEST_CASE("auth_service: mmap: the system lends what the layout needs, to the byte", "[mmap]")
+{
+    for (const lamina_subject *const subject : subjects) {
+        contract::lends(*subject, 65536U, 65536U);
+    }
+}
+
+// ------------------------------------------ slab ------------------------------------------
+
+TEST_CASE("auth_service: slab: a bad free is told to the letter", "[slab]")
+{
+    using lamina::testing::damage;
+    {
+        const lamina_subject &subject = auth_service_flat_subject;
+        unsigned char *ptr = nullptr;
+        const auto give = [&ptr](Instance &instance) { instance.free(ptr); };
+        for (const std::size_t inside : {std::size_t{1}, std::size_t{AUTH_SERVICE_SLOT_BYTES - 1U}}) {
+            contract::reports(
+                subject,
+                [&ptr, inside](Instance &instance) {
+                    ptr = static_cast<unsigned char *>(instance.alloc()) + inside;
+                    return damage("slab", "free of a pointer that starts no slot", ptr);
+                },
+                give);
+        }
+        const auto never_cut = [&ptr](Instance &instance) {
+            (void)instance.alloc();
+            const auth_service_t *const self = static_cast<auth_service_t *>(instance.self());
+            ptr = self->slab.base + self->slab.carved * AUTH_SERVICE_SLOT_BYTES;
+            return damage("slab", "free of a slot that was never handed out", ptr);
+        };
+        contract::reports(subject, never_cut, give);
+        if (!lamina::testing::has_flag(subject, LAMINA_SUBJECT_UNBOUNDED | LAMINA_SUBJECT_SCATTERED)) {
+            const auto beyond = [&ptr](Instance &instance) {
+                const auth_service_t *const self = static_cast<auth_service_t *>(instance.self());
+                ptr = self->slab.base + AUTH_SERVICE_SLOT_COUNT * AUTH_SERVICE_SLOT_BYTES;
+                return damage("slab", "free of a pointer from elsewhere", ptr);
+            };
+            contract::reports(subject, beyond, give);
+            const auto below = [&ptr](Instance &instance) {
+                const auth_service_t *const self = static_cast<auth_service_t *>(instance.self());
+                ptr = self->slab.base - AUTH_SERVICE_SLOT_BYTES;
+                return damage("slab", "free of a pointer from elsewhere", ptr);
+            };
+            contract::reports(subject, below, give);
+        }
+        if (subject.free_sized != nullptr) {
+            const auto sized = [&ptr](Instance &instance) {
+                ptr = static_cast<unsigned char *>(instance.alloc());
+                return damage("slab", "free of more bytes than an object has", ptr, 0,
+                              AUTH_SERVICE_PAYLOAD_BYTES, AUTH_SERVICE_PAYLOAD_BYTES + 1U);
+            };
+            contract::reports(subject, sized, [&ptr](Instance &instance) {
+                instance.free_sized(ptr, AUTH_SERVICE_PAYLOAD_BYTES + 1U);
+            });
+        }
+    }
+    {
+        const lamina_subject &subject = auth_service_generic_subject;
+        unsigned char *ptr = nullptr;
+        const auto give = [&ptr](Instance &instance) { instance.free(ptr); };
+        for (const std::size_t inside : {std::size_t{1}, std::size_t{AUTH_SERVICE_SLOT_BYTES - 1U}}) {
+            contract::reports(
+                subject,
+                [&ptr, inside](Instance &instance) {
+                    ptr = static_cast<unsigned char *>(instance.alloc()) + inside;
+                    return damage("slab", "free of a pointer that starts no slot", ptr);
+                },
+                give);
+        }
+        const auto never_cut = [&ptr](Instance &instance) {
+            (void)instance.alloc();
+            const auth_service_generic_t *const self = static_cast<auth_service_generic_t *>(instance.self());
+            ptr = self->slab.base + self->slab.carved * AUTH_SERVICE_SLOT_BYTES;
+            return damage("slab", "free of a slot that was never handed out", ptr);
+        };
+        contract::reports(subject, never_cut, give);
+        if (!lamina::testing::has_flag(subject, LAMINA_SUBJECT_UNBOUNDED | LAMINA_SUBJECT_SCATTERED)) {
+            const auto beyond = [&ptr](Instance &instance) {
+                const auth_service_generic_t *const self = static_cast<auth_service_generic_t *>(
+                    instance.self());
+                ptr = self->slab.base + AUTH_SERVICE_SLOT_COUNT * AUTH_SERVICE_SLOT_BYTES;
+                return damage("slab", "free of a pointer from elsewhere", ptr);
+            };
+            contract::reports(subject, beyond, give);
+            const auto below = [&ptr](Instance &instance) {
+                const auth_service_generic_t *const self = static_cast<auth_service_generic_t *>(
+                    instance.self());
+                ptr = self->slab.base - AUTH_SERVICE_SLOT_BYTES;
+                return damage("slab", "free of a pointer from elsewhere", ptr);
+            };
+            contract::reports(subject, below, give);
+        }
+        if (subject.free_sized != nullptr) {
+            const auto sized = [&ptr](Instance &instance) {
+                ptr = static_cast<unsigned char *>(instance.alloc());
+                return damage("slab", "free of more bytes than an object has", ptr, 0,
+                              AUTH_SERVICE_PAYLOAD_BYTES, AUTH_SERVICE_PAYLOAD_BYTES + 1U);
+            };
+            contract::reports(subject, sized, [&ptr](Instance &instance) {
+                instance.free_sized(ptr, AUTH_SERVICE_PAYLOAD_BYTES + 1U);
+            });
+        }
+    }
+}
+
 // ------------------------------------------ quarantine ------------------------------------------
 
 TEST_CASE("auth_service: quarantine: a freed object rests for 16 frees, then comes back", "[quarantine]")
@@ -198,6 +314,13 @@ TEST_CASE("auth_service: quarantine: a write to an object that rests is noticed"
     for (const lamina_subject *const subject : subjects) {
         contract::write_after_free(*subject, 0, "quarantine", "in quarantine");
         contract::damage_seen_by_destroy(*subject, 0, "quarantine", "in quarantine");
+    }
+}
+
+TEST_CASE("auth_service: quarantine: a broken seal is told to the letter", "[quarantine]")
+{
+    for (const lamina_subject *const subject : subjects) {
+        contract::broken_seal(*subject, 0, -0);
     }
 }
 
@@ -279,7 +402,8 @@ TEST_CASE("auth_service: watermark: each level is told once on the way up and on
         }
         // Nobody to tell is fine.
         auth_service_set_watermark_handler(static_cast<auth_service_t *>(instance.self()), nullptr, nullptr);
-        while (instance.alloc() != nullptr) {
+        for (std::size_t i = 0; i != levels.back(); ++i) {
+            (void)instance.alloc();
         }
     }
     {
@@ -340,7 +464,51 @@ TEST_CASE("auth_service: watermark: each level is told once on the way up and on
         // Nobody to tell is fine.
         auth_service_generic_set_watermark_handler(static_cast<auth_service_generic_t *>(instance.self()),
                                                    nullptr, nullptr);
-        while (instance.alloc() != nullptr) {
+        for (std::size_t i = 0; i != levels.back(); ++i) {
+            (void)instance.alloc();
         }
+    }
+}
+
+// ------------------------------------------ statistics ------------------------------------------
+
+TEST_CASE("auth_service: statistics: check tells counters that contradict each other", "[statistics]")
+{
+    using lamina::testing::damage;
+    {
+        Instance instance(auth_service_flat_subject);
+        REQUIRE(instance.alive());
+        void *const ptr = instance.alloc();
+        auth_service_t *const self = static_cast<auth_service_t *>(instance.self());
+        REQUIRE(self->statistics.allocs == 1U);
+        self->statistics.frees = 2;
+        contract::check_says(instance, damage("statistics", "counters contradict each other", self, 0, 1, 2));
+        self->statistics.frees = 0;
+        self->statistics.peak = 0;
+        contract::check_says(instance, damage("statistics", "counters contradict each other", self, 0, 1, 0));
+        self->statistics.peak = 1;
+        contract::check_is_content(instance);
+        self->statistics.frees = 1;
+        contract::check_is_content(instance);
+        self->statistics.frees = 0;
+        instance.free(ptr);
+    }
+    {
+        Instance instance(auth_service_generic_subject);
+        REQUIRE(instance.alive());
+        void *const ptr = instance.alloc();
+        auth_service_generic_t *const self = static_cast<auth_service_generic_t *>(instance.self());
+        REQUIRE(self->statistics.allocs == 1U);
+        self->statistics.frees = 2;
+        contract::check_says(instance, damage("statistics", "counters contradict each other", self, 0, 1, 2));
+        self->statistics.frees = 0;
+        self->statistics.peak = 0;
+        contract::check_says(instance, damage("statistics", "counters contradict each other", self, 0, 1, 0));
+        self->statistics.peak = 1;
+        contract::check_is_content(instance);
+        self->statistics.frees = 1;
+        contract::check_is_content(instance);
+        self->statistics.frees = 0;
+        instance.free(ptr);
     }
 }

@@ -139,3 +139,76 @@ TEST_CASE("cli_batch: flat, generic and model agree", "[differential]")
 {
     contract::flat_against_generic(cli_batch_flat_subject, cli_batch_generic_subject);
 }
+
+// ------------------------------------------ bump ------------------------------------------
+
+TEST_CASE("cli_batch: bump: check tells a cursor or limit that is out of place", "[bump]")
+{
+    using lamina::testing::damage;
+    {
+        Instance instance(cli_batch_flat_subject);
+        REQUIRE(instance.alive());
+        REQUIRE(instance.alloc(CLI_BATCH_MIN_ALIGN * 2U, 1) != nullptr);
+        cli_batch_t *const self = &cli_batch_instance;
+        unsigned char *const cursor = self->bump.cursor;
+        unsigned char *const limit = self->bump.limit;
+        const auto place = [](const unsigned char *at) {
+            return static_cast<std::uint64_t>(lamina::testing::address_of(at));
+        };
+        contract::check_is_content(instance);
+        self->bump.cursor = self->bump.base - CLI_BATCH_MIN_ALIGN;
+        contract::check_says(instance, damage("bump", "cursor left the memory", self->bump.base, 0,
+                                              place(limit), place(self->bump.cursor)));
+        self->bump.cursor = limit + CLI_BATCH_MIN_ALIGN;
+        contract::check_says(instance, damage("bump", "cursor left the memory", self->bump.base, 0,
+                                              place(limit), place(self->bump.cursor)));
+        self->bump.cursor = limit;
+        contract::check_is_content(instance);
+        self->bump.cursor = self->bump.base;
+        contract::check_is_content(instance);
+        self->bump.cursor = self->bump.base + 1;
+        contract::check_says(instance, damage("bump", "cursor is between two granules", self->bump.cursor, 0,
+                                              CLI_BATCH_MIN_ALIGN, place(self->bump.cursor)));
+        self->bump.cursor = cursor;
+        self->bump.limit = self->bump.base + CLI_BATCH_CAPACITY_BYTES;
+        contract::check_is_content(instance);
+        self->bump.limit += 1;
+        contract::check_says(instance, damage("bump", "limit left the memory", self->bump.base, 0,
+                                              CLI_BATCH_CAPACITY_BYTES, place(self->bump.limit)));
+        self->bump.limit = limit;
+        contract::check_is_content(instance);
+    }
+    {
+        Instance instance(cli_batch_generic_subject);
+        REQUIRE(instance.alive());
+        REQUIRE(instance.alloc(CLI_BATCH_MIN_ALIGN * 2U, 1) != nullptr);
+        cli_batch_generic_t *const self = static_cast<cli_batch_generic_t *>(instance.self());
+        unsigned char *const cursor = self->bump.cursor;
+        unsigned char *const limit = self->bump.limit;
+        const auto place = [](const unsigned char *at) {
+            return static_cast<std::uint64_t>(lamina::testing::address_of(at));
+        };
+        contract::check_is_content(instance);
+        self->bump.cursor = self->bump.base - CLI_BATCH_MIN_ALIGN;
+        contract::check_says(instance, damage("bump", "cursor left the memory", self->bump.base, 0,
+                                              place(limit), place(self->bump.cursor)));
+        self->bump.cursor = limit + CLI_BATCH_MIN_ALIGN;
+        contract::check_says(instance, damage("bump", "cursor left the memory", self->bump.base, 0,
+                                              place(limit), place(self->bump.cursor)));
+        self->bump.cursor = limit;
+        contract::check_is_content(instance);
+        self->bump.cursor = self->bump.base;
+        contract::check_is_content(instance);
+        self->bump.cursor = self->bump.base + 1;
+        contract::check_says(instance, damage("bump", "cursor is between two granules", self->bump.cursor, 0,
+                                              CLI_BATCH_MIN_ALIGN, place(self->bump.cursor)));
+        self->bump.cursor = cursor;
+        self->bump.limit = self->bump.base + CLI_BATCH_CAPACITY_BYTES;
+        contract::check_is_content(instance);
+        self->bump.limit += 1;
+        contract::check_says(instance, damage("bump", "limit left the memory", self->bump.base, 0,
+                                              CLI_BATCH_CAPACITY_BYTES, place(self->bump.limit)));
+        self->bump.limit = limit;
+        contract::check_is_content(instance);
+    }
+}

@@ -113,7 +113,7 @@ static bool db_audit_generic_inspect_any(const db_audit_generic_t *self, const u
             .what = "canary before the payload was written over",
             .address = found,
             .offset = at,
-            .expected = (unsigned char)((self->canary.secret ^ (uint64_t)(uintptr_t)slot) >> (at % 8U * 8U)),
+            .expected = (unsigned char)((self->canary.secret ^ (uint64_t)(uintptr_t)slot) >> (at * 8U)),
             .found = *found};
         return false;
     }
@@ -128,7 +128,7 @@ static bool db_audit_generic_inspect_any(const db_audit_generic_t *self, const u
             .what = "canary behind the payload was written over",
             .address = found,
             .offset = at,
-            .expected = (unsigned char)((self->canary.secret ^ (uint64_t)(uintptr_t)slot) >> (at % 8U * 8U)),
+            .expected = (unsigned char)((self->canary.secret ^ (uint64_t)(uintptr_t)slot) >> (at * 8U)),
             .found = *found};
         return false;
     }
@@ -171,20 +171,17 @@ static void db_audit_generic_free_stray(db_audit_generic_t *self, void *ptr)
     }
     const unsigned char *const slot = (unsigned char *)((uintptr_t)ptr - DB_AUDIT_PAYLOAD_OFFSET);
     const char *what = "free of a pointer from elsewhere";
-    size_t inside = 0;
     const size_t span = DB_AUDIT_GROUP_COUNT * DB_AUDIT_GROUP_STRIDE;
     if ((uintptr_t)slot - (uintptr_t)self->slab.base < span) {
-        const size_t offset = (uintptr_t)slot - (uintptr_t)self->slab.base;
         what = (db_audit_generic_slab_index(&self->slab, slot) < DB_AUDIT_SLOT_COUNT)
                    ? "free of a slot that was never handed out"
                    : "free of a pointer that starts no slot";
-        inside = offset % DB_AUDIT_GROUP_STRIDE % DB_AUDIT_SLOT_BYTES;
     }
     const lamina_corruption event = {.stack = "db_audit",
                                      .layer = "slab",
                                      .what = what,
                                      .address = ptr,
-                                     .offset = inside,
+                                     .offset = 0,
                                      .expected = 0,
                                      .found = 0};
     lamina_corruption_abort(&event);

@@ -184,6 +184,23 @@ TEST_CASE("db_audit: mmap touches no page at init", "[mmap]")
     }
 }
 
+TEST_CASE("db_audit: mmap: a system with larger pages is refused", "[mmap]")
+{
+    for (const lamina_subject *const subject : subjects) {
+        contract::larger_pages(*subject);
+    }
+}
+
+TEST_CASE("db_audit: mmap: nothing is held before init and after destroy", "[mmap]")
+{
+    contract::holds_nothing(db_audit_flat_subject, [](const void *handle) -> const void * {
+        return static_cast<const db_audit_t *>(handle)->mmap.base;
+    });
+    contract::holds_nothing(db_audit_generic_subject, [](const void *handle) -> const void * {
+        return static_cast<const db_audit_generic_t *>(handle)->mmap.base;
+    });
+}
+
 // ------------------------------------------ guard ------------------------------------------
 
 TEST_CASE("db_audit: guard: a page that faults lies between the groups of 32", "[guard]")
@@ -221,6 +238,16 @@ TEST_CASE("db_audit: split metadata: guard pages on both sides, the metadata bet
         CHECK(lamina::testing::faults(guarded + DB_AUDIT_PAGE_BYTES + DB_AUDIT_METADATA_BYTES));
         CHECK_FALSE(instance.in_memory(guarded + DB_AUDIT_PAGE_BYTES));
     }
+}
+
+TEST_CASE("db_audit: split metadata: nothing is held before init and after destroy", "[split_metadata]")
+{
+    contract::holds_nothing(db_audit_flat_subject, [](const void *handle) -> const void * {
+        return static_cast<const db_audit_t *>(handle)->split_metadata.guarded;
+    });
+    contract::holds_nothing(db_audit_generic_subject, [](const void *handle) -> const void * {
+        return static_cast<const db_audit_generic_t *>(handle)->split_metadata.guarded;
+    });
 }
 
 // ------------------------------------------ slab ------------------------------------------
@@ -287,6 +314,278 @@ TEST_CASE("db_audit: slab: links are signed with another key in each instance", 
     }
 }
 
+TEST_CASE("db_audit: slab: check tells what is wrong with the free list", "[slab]")
+{
+    using lamina::testing::damage;
+    {
+        Instance instance(db_audit_flat_subject);
+        REQUIRE(instance.alive());
+        unsigned char *blocks[3];
+        for (unsigned char *&block : blocks) {
+            block = static_cast<unsigned char *>(instance.alloc());
+            REQUIRE(block != nullptr);
+        }
+        instance.free(blocks[0]);
+        instance.free(blocks[1]);
+        db_audit_t *const self = static_cast<db_audit_t *>(instance.self());
+        const std::size_t carved = self->slab.carved;
+        contract::check_is_content(instance);
+        const std::uint32_t head = self->slab.head;
+        unsigned char *const slot = self->slab.base + (head / DB_AUDIT_GROUP_SLOTS) * DB_AUDIT_GROUP_STRIDE +
+                                    (head % DB_AUDIT_GROUP_SLOTS) * DB_AUDIT_SLOT_BYTES;
+        unsigned char *const link = self->slab.links + head * 16U;
+        const std::uint64_t signature = lamina_load_u64(link);
+        const std::uint32_t next = lamina_load_u32(link + 8);
+        self->slab.head = static_cast<std::uint32_t>(carved);
+        contract::check_says(instance,
+                             damage("slab", "free list leaves the slab", self->slab.base, 0, carved, carved));
+        self->slab.head = static_cast<std::uint32_t>(carved + 1U);
+        contract::check_says(
+            instance, damage("slab", "free list leaves the slab", self->slab.base, 0, carved, carved + 1U));
+        self->slab.head = head;
+        lamina_store_u64(link, signature ^ 1U);
+        contract::check_says(instance, damage("slab", "free-list link was written over", slot, 0, 0, next));
+        lamina_store_u64(link, signature);
+        lamina_store_u32(link + 8, next ^ 1U);
+        contract::check_says(instance,
+                             damage("slab", "free-list link was written over", slot, 0, 0, next ^ 1U));
+        lamina_store_u64(link, lamina_siphash24_from(self->slab.key, ((uint64_t)head << 32U) | head));
+        lamina_store_u32(link + 8, head);
+        contract::check_says(instance,
+                             damage("slab", "free list runs in a circle", slot, 0, carved, carved + 1U));
+        lamina_store_u64(link, signature);
+        lamina_store_u32(link + 8, next);
+        const std::size_t index = head;
+        lamina_store_u64(self->slab.live + (index / 64U) * 8U,
+                         lamina_load_u64(self->slab.live + (index / 64U) * 8U) ^
+                             (UINT64_C(1) << (index % 64U)));
+        contract::check_says(instance, damage("slab", "slot is free and in use", slot, 0, 0, 1));
+        lamina_store_u64(self->slab.live + (index / 64U) * 8U,
+                         lamina_load_u64(self->slab.live + (index / 64U) * 8U) ^
+                             (UINT64_C(1) << (index % 64U)));
+        lamina_store_u64(self->slab.live + (std::size_t{2} / 64U) * 8U,
+                         lamina_load_u64(self->slab.live + (std::size_t{2} / 64U) * 8U) ^
+                             (UINT64_C(1) << (std::size_t{2} % 64U))); // the one that is out
+        contract::check_says(instance, damage("slab", "slots are neither free nor in use", self->slab.base, 0,
+                                              carved, carved - 1U));
+        lamina_store_u64(self->slab.live + (std::size_t{2} / 64U) * 8U,
+                         lamina_load_u64(self->slab.live + (std::size_t{2} / 64U) * 8U) ^
+                             (UINT64_C(1) << (std::size_t{2} % 64U)));
+        contract::check_is_content(instance);
+        while (instance.alloc() != nullptr) {
+        }
+        self->slab.carved = DB_AUDIT_SLOT_COUNT + 1U;
+        lamina_store_u64(self->slab.live + (std::size_t{DB_AUDIT_SLOT_COUNT} / 64U) * 8U,
+                         lamina_load_u64(self->slab.live + (std::size_t{DB_AUDIT_SLOT_COUNT} / 64U) * 8U) ^
+                             (UINT64_C(1) << (std::size_t{DB_AUDIT_SLOT_COUNT} % 64U)));
+        contract::check_says(instance, damage("slab", "more slots are cut than there are", self->slab.base, 0,
+                                              DB_AUDIT_SLOT_COUNT, DB_AUDIT_SLOT_COUNT + 1U));
+        lamina_store_u64(self->slab.live + (std::size_t{DB_AUDIT_SLOT_COUNT} / 64U) * 8U,
+                         lamina_load_u64(self->slab.live + (std::size_t{DB_AUDIT_SLOT_COUNT} / 64U) * 8U) ^
+                             (UINT64_C(1) << (std::size_t{DB_AUDIT_SLOT_COUNT} % 64U)));
+        self->slab.carved = DB_AUDIT_SLOT_COUNT;
+        contract::check_is_content(instance);
+    }
+    {
+        Instance instance(db_audit_generic_subject);
+        REQUIRE(instance.alive());
+        unsigned char *blocks[3];
+        for (unsigned char *&block : blocks) {
+            block = static_cast<unsigned char *>(instance.alloc());
+            REQUIRE(block != nullptr);
+        }
+        instance.free(blocks[0]);
+        instance.free(blocks[1]);
+        db_audit_generic_t *const self = static_cast<db_audit_generic_t *>(instance.self());
+        const std::size_t carved = self->slab.carved;
+        contract::check_is_content(instance);
+        const std::uint32_t head = self->slab.head;
+        unsigned char *const slot = self->slab.base + (head / DB_AUDIT_GROUP_SLOTS) * DB_AUDIT_GROUP_STRIDE +
+                                    (head % DB_AUDIT_GROUP_SLOTS) * DB_AUDIT_SLOT_BYTES;
+        unsigned char *const link = self->slab.links + head * 16U;
+        const std::uint64_t signature = lamina_load_u64(link);
+        const std::uint32_t next = lamina_load_u32(link + 8);
+        self->slab.head = static_cast<std::uint32_t>(carved);
+        contract::check_says(instance,
+                             damage("slab", "free list leaves the slab", self->slab.base, 0, carved, carved));
+        self->slab.head = static_cast<std::uint32_t>(carved + 1U);
+        contract::check_says(
+            instance, damage("slab", "free list leaves the slab", self->slab.base, 0, carved, carved + 1U));
+        self->slab.head = head;
+        lamina_store_u64(link, signature ^ 1U);
+        contract::check_says(instance, damage("slab", "free-list link was written over", slot, 0, 0, next));
+        lamina_store_u64(link, signature);
+        lamina_store_u32(link + 8, next ^ 1U);
+        contract::check_says(instance,
+                             damage("slab", "free-list link was written over", slot, 0, 0, next ^ 1U));
+        lamina_store_u64(link, lamina_siphash24_from(self->slab.key, ((uint64_t)head << 32U) | head));
+        lamina_store_u32(link + 8, head);
+        contract::check_says(instance,
+                             damage("slab", "free list runs in a circle", slot, 0, carved, carved + 1U));
+        lamina_store_u64(link, signature);
+        lamina_store_u32(link + 8, next);
+        const std::size_t index = head;
+        lamina_store_u64(self->slab.live + (index / 64U) * 8U,
+                         lamina_load_u64(self->slab.live + (index / 64U) * 8U) ^
+                             (UINT64_C(1) << (index % 64U)));
+        contract::check_says(instance, damage("slab", "slot is free and in use", slot, 0, 0, 1));
+        lamina_store_u64(self->slab.live + (index / 64U) * 8U,
+                         lamina_load_u64(self->slab.live + (index / 64U) * 8U) ^
+                             (UINT64_C(1) << (index % 64U)));
+        lamina_store_u64(self->slab.live + (std::size_t{2} / 64U) * 8U,
+                         lamina_load_u64(self->slab.live + (std::size_t{2} / 64U) * 8U) ^
+                             (UINT64_C(1) << (std::size_t{2} % 64U))); // the one that is out
+        contract::check_says(instance, damage("slab", "slots are neither free nor in use", self->slab.base, 0,
+                                              carved, carved - 1U));
+        lamina_store_u64(self->slab.live + (std::size_t{2} / 64U) * 8U,
+                         lamina_load_u64(self->slab.live + (std::size_t{2} / 64U) * 8U) ^
+                             (UINT64_C(1) << (std::size_t{2} % 64U)));
+        contract::check_is_content(instance);
+        while (instance.alloc() != nullptr) {
+        }
+        self->slab.carved = DB_AUDIT_SLOT_COUNT + 1U;
+        lamina_store_u64(self->slab.live + (std::size_t{DB_AUDIT_SLOT_COUNT} / 64U) * 8U,
+                         lamina_load_u64(self->slab.live + (std::size_t{DB_AUDIT_SLOT_COUNT} / 64U) * 8U) ^
+                             (UINT64_C(1) << (std::size_t{DB_AUDIT_SLOT_COUNT} % 64U)));
+        contract::check_says(instance, damage("slab", "more slots are cut than there are", self->slab.base, 0,
+                                              DB_AUDIT_SLOT_COUNT, DB_AUDIT_SLOT_COUNT + 1U));
+        lamina_store_u64(self->slab.live + (std::size_t{DB_AUDIT_SLOT_COUNT} / 64U) * 8U,
+                         lamina_load_u64(self->slab.live + (std::size_t{DB_AUDIT_SLOT_COUNT} / 64U) * 8U) ^
+                             (UINT64_C(1) << (std::size_t{DB_AUDIT_SLOT_COUNT} % 64U)));
+        self->slab.carved = DB_AUDIT_SLOT_COUNT;
+        contract::check_is_content(instance);
+    }
+}
+
+TEST_CASE("db_audit: slab: a bad free is told to the letter", "[slab]")
+{
+    using lamina::testing::damage;
+    {
+        const lamina_subject &subject = db_audit_flat_subject;
+        unsigned char *ptr = nullptr;
+        const auto give = [&ptr](Instance &instance) { instance.free(ptr); };
+        for (const std::size_t inside : {std::size_t{1}, std::size_t{DB_AUDIT_SLOT_BYTES - 1U}}) {
+            contract::reports(
+                subject,
+                [&ptr, inside](Instance &instance) {
+                    ptr = static_cast<unsigned char *>(instance.alloc()) + inside;
+                    return damage("slab", "free of a pointer that starts no slot", ptr);
+                },
+                give);
+        }
+        const auto never_cut = [&ptr](Instance &instance) {
+            (void)instance.alloc();
+            const db_audit_t *const self = static_cast<db_audit_t *>(instance.self());
+            ptr = self->slab.base + (self->slab.carved / DB_AUDIT_GROUP_SLOTS) * DB_AUDIT_GROUP_STRIDE +
+                  (self->slab.carved % DB_AUDIT_GROUP_SLOTS) * DB_AUDIT_SLOT_BYTES + DB_AUDIT_PAYLOAD_OFFSET;
+            return damage("slab", "free of a slot that was never handed out", ptr);
+        };
+        contract::reports(subject, never_cut, give);
+        if (!lamina::testing::has_flag(subject, LAMINA_SUBJECT_UNBOUNDED | LAMINA_SUBJECT_SCATTERED)) {
+            const auto beyond = [&ptr](Instance &instance) {
+                const db_audit_t *const self = static_cast<db_audit_t *>(instance.self());
+                ptr = self->slab.base + DB_AUDIT_GROUP_COUNT * DB_AUDIT_GROUP_STRIDE +
+                      DB_AUDIT_PAYLOAD_OFFSET;
+                return damage("slab", "free of a pointer from elsewhere", ptr);
+            };
+            contract::reports(subject, beyond, give);
+            const auto below = [&ptr](Instance &instance) {
+                const db_audit_t *const self = static_cast<db_audit_t *>(instance.self());
+                ptr = self->slab.base - DB_AUDIT_SLOT_BYTES + DB_AUDIT_PAYLOAD_OFFSET;
+                return damage("slab", "free of a pointer from elsewhere", ptr);
+            };
+            contract::reports(subject, below, give);
+        }
+        if (subject.free_sized != nullptr) {
+            const auto sized = [&ptr](Instance &instance) {
+                ptr = static_cast<unsigned char *>(instance.alloc());
+                return damage("slab", "free of more bytes than an object has", ptr, 0, DB_AUDIT_PAYLOAD_BYTES,
+                              DB_AUDIT_PAYLOAD_BYTES + 1U);
+            };
+            contract::reports(subject, sized, [&ptr](Instance &instance) {
+                instance.free_sized(ptr, DB_AUDIT_PAYLOAD_BYTES + 1U);
+            });
+        }
+        const auto twice = [&ptr](Instance &instance) {
+            ptr = static_cast<unsigned char *>(instance.alloc());
+            instance.free(ptr);
+            return damage("slab", "double free", ptr, 0, 1, 0);
+        };
+        contract::reports(subject, twice, give);
+        const auto forged = [](Instance &instance) {
+            (void)instance.alloc();
+            const db_audit_t *const self = static_cast<db_audit_t *>(instance.self());
+            self->slab.links[self->slab.head * 16U] ^= 1U;
+            return damage("slab", "free-list link was written over",
+                          self->slab.base + (self->slab.head / DB_AUDIT_GROUP_SLOTS) * DB_AUDIT_GROUP_STRIDE +
+                              (self->slab.head % DB_AUDIT_GROUP_SLOTS) * DB_AUDIT_SLOT_BYTES);
+        };
+        contract::reports(subject, forged, [](Instance &instance) { (void)instance.alloc(); });
+    }
+    {
+        const lamina_subject &subject = db_audit_generic_subject;
+        unsigned char *ptr = nullptr;
+        const auto give = [&ptr](Instance &instance) { instance.free(ptr); };
+        for (const std::size_t inside : {std::size_t{1}, std::size_t{DB_AUDIT_SLOT_BYTES - 1U}}) {
+            contract::reports(
+                subject,
+                [&ptr, inside](Instance &instance) {
+                    ptr = static_cast<unsigned char *>(instance.alloc()) + inside;
+                    return damage("slab", "free of a pointer that starts no slot", ptr);
+                },
+                give);
+        }
+        const auto never_cut = [&ptr](Instance &instance) {
+            (void)instance.alloc();
+            const db_audit_generic_t *const self = static_cast<db_audit_generic_t *>(instance.self());
+            ptr = self->slab.base + (self->slab.carved / DB_AUDIT_GROUP_SLOTS) * DB_AUDIT_GROUP_STRIDE +
+                  (self->slab.carved % DB_AUDIT_GROUP_SLOTS) * DB_AUDIT_SLOT_BYTES + DB_AUDIT_PAYLOAD_OFFSET;
+            return damage("slab", "free of a slot that was never handed out", ptr);
+        };
+        contract::reports(subject, never_cut, give);
+        if (!lamina::testing::has_flag(subject, LAMINA_SUBJECT_UNBOUNDED | LAMINA_SUBJECT_SCATTERED)) {
+            const auto beyond = [&ptr](Instance &instance) {
+                const db_audit_generic_t *const self = static_cast<db_audit_generic_t *>(instance.self());
+                ptr = self->slab.base + DB_AUDIT_GROUP_COUNT * DB_AUDIT_GROUP_STRIDE +
+                      DB_AUDIT_PAYLOAD_OFFSET;
+                return damage("slab", "free of a pointer from elsewhere", ptr);
+            };
+            contract::reports(subject, beyond, give);
+            const auto below = [&ptr](Instance &instance) {
+                const db_audit_generic_t *const self = static_cast<db_audit_generic_t *>(instance.self());
+                ptr = self->slab.base - DB_AUDIT_SLOT_BYTES + DB_AUDIT_PAYLOAD_OFFSET;
+                return damage("slab", "free of a pointer from elsewhere", ptr);
+            };
+            contract::reports(subject, below, give);
+        }
+        if (subject.free_sized != nullptr) {
+            const auto sized = [&ptr](Instance &instance) {
+                ptr = static_cast<unsigned char *>(instance.alloc());
+                return damage("slab", "free of more bytes than an object has", ptr, 0, DB_AUDIT_PAYLOAD_BYTES,
+                              DB_AUDIT_PAYLOAD_BYTES + 1U);
+            };
+            contract::reports(subject, sized, [&ptr](Instance &instance) {
+                instance.free_sized(ptr, DB_AUDIT_PAYLOAD_BYTES + 1U);
+            });
+        }
+        const auto twice = [&ptr](Instance &instance) {
+            ptr = static_cast<unsigned char *>(instance.alloc());
+            instance.free(ptr);
+            return damage("slab", "double free", ptr, 0, 1, 0);
+        };
+        contract::reports(subject, twice, give);
+        const auto forged = [](Instance &instance) {
+            (void)instance.alloc();
+            const db_audit_generic_t *const self = static_cast<db_audit_generic_t *>(instance.self());
+            self->slab.links[self->slab.head * 16U] ^= 1U;
+            return damage("slab", "free-list link was written over",
+                          self->slab.base + (self->slab.head / DB_AUDIT_GROUP_SLOTS) * DB_AUDIT_GROUP_STRIDE +
+                              (self->slab.head % DB_AUDIT_GROUP_SLOTS) * DB_AUDIT_SLOT_BYTES);
+        };
+        contract::reports(subject, forged, [](Instance &instance) { (void)instance.alloc(); });
+    }
+}
+
 // ------------------------------------------ canary ------------------------------------------
 
 TEST_CASE("db_audit: canary: one byte before the payload is watched", "[canary]")
@@ -323,6 +622,21 @@ TEST_CASE("db_audit: canary: the secret differs from instance to instance", "[ca
     }
 }
 
+TEST_CASE("db_audit: canary: each byte is told to the letter", "[canary]")
+{
+    for (const lamina_subject *const subject : subjects) {
+        for (int at = 0; at != 8; ++at) {
+            contract::watched_byte(*subject, false, at - 8, "canary",
+                                   "canary before the payload was written over",
+                                   static_cast<std::size_t>(at));
+            contract::watched_byte(*subject, false, at + 112, "canary",
+                                   "canary behind the payload was written over",
+                                   static_cast<std::size_t>(at));
+        }
+        contract::watched_byte(*subject, true, -1, "canary", "canary before the payload was written over", 7);
+    }
+}
+
 // ------------------------------------------ zeroize ------------------------------------------
 
 TEST_CASE("db_audit: zeroize: no byte of a freed object survives", "[zeroize]")
@@ -336,5 +650,12 @@ TEST_CASE("db_audit: zeroize: no byte survives a reset", "[zeroize]")
 {
     for (const lamina_subject *const subject : subjects) {
         contract::bytes_after_reset(*subject, 0U, DB_AUDIT_PAYLOAD_BYTES, static_cast<unsigned char>(0));
+    }
+}
+
+TEST_CASE("db_audit: zeroize: no byte goes back to the system", "[zeroize]")
+{
+    for (const lamina_subject *const subject : subjects) {
+        contract::wiped_before_release(*subject);
     }
 }

@@ -59,21 +59,18 @@ static void db_pages_generic_free_stray(db_pages_generic_t *self, void *ptr)
     }
     const unsigned char *const slot = (unsigned char *)ptr;
     const char *what = "free of a pointer from elsewhere";
-    size_t inside = 0;
     const size_t span = DB_PAGES_SLOT_COUNT * DB_PAGES_SLOT_BYTES;
     if ((uintptr_t)slot - (uintptr_t)self->slab.base < span) {
-        const size_t offset = (uintptr_t)slot - (uintptr_t)self->slab.base;
         what = (lamina_rotr((uintptr_t)slot - (uintptr_t)self->slab.base, DB_PAGES_SLOT_SHIFT) <
                 DB_PAGES_SLOT_COUNT)
                    ? "free of a slot that was never handed out"
                    : "free of a pointer that starts no slot";
-        inside = offset % DB_PAGES_SLOT_BYTES;
     }
     const lamina_corruption event = {.stack = "db_pages",
                                      .layer = "slab",
                                      .what = what,
                                      .address = ptr,
-                                     .offset = inside,
+                                     .offset = 0,
                                      .expected = 0,
                                      .found = 0};
     lamina_corruption_abort(&event);

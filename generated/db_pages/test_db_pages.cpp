@@ -176,3 +176,192 @@ TEST_CASE("db_pages: mmap touches no page at init", "[mmap]")
         contract::resident_after_init(*subject, false);
     }
 }
+
+TEST_CASE("db_pages: mmap: nothing is held before init and after destroy", "[mmap]")
+{
+    contract::holds_nothing(db_pages_flat_subject, [](const void *handle) -> const void * {
+        return static_cast<const db_pages_t *>(handle)->mmap.base;
+    });
+    contract::holds_nothing(db_pages_generic_subject, [](const void *handle) -> const void * {
+        return static_cast<const db_pages_generic_t *>(handle)->mmap.base;
+    });
+}
+
+TEST_CASE("db_pages: mmap: the system lends what the layout needs, to the byte", "[mmap]")
+{
+    for (const lamina_subject *const subject : subjects) {
+        contract::lends(*subject, 524288U, 524288U);
+    }
+}
+
+// ------------------------------------------ slab ------------------------------------------
+
+TEST_CASE("db_pages: slab: check tells what is wrong with the free list", "[slab]")
+{
+    using lamina::testing::damage;
+    {
+        Instance instance(db_pages_flat_subject);
+        REQUIRE(instance.alive());
+        unsigned char *blocks[3];
+        for (unsigned char *&block : blocks) {
+            block = static_cast<unsigned char *>(instance.alloc());
+            REQUIRE(block != nullptr);
+        }
+        instance.free(blocks[0]);
+        instance.free(blocks[1]);
+        db_pages_t *const self = static_cast<db_pages_t *>(instance.self());
+        const std::size_t carved = self->slab.carved;
+        contract::check_is_content(instance);
+        unsigned char *const slot = self->slab.head;
+        REQUIRE(slot != nullptr);
+        unsigned char *const link = slot;
+        void *const next = lamina_load_ptr(link);
+        unsigned char *const outside = self->slab.base + carved * DB_PAGES_SLOT_BYTES;
+        lamina_store_ptr(link, outside);
+        contract::check_says(instance,
+                             damage("slab", "free list leaves the slab", outside, 0, carved, carved));
+        lamina_store_ptr(link, outside + DB_PAGES_SLOT_BYTES);
+        contract::check_says(instance, damage("slab", "free list leaves the slab",
+                                              outside + DB_PAGES_SLOT_BYTES, 0, carved, carved + 1U));
+        lamina_store_ptr(link, slot);
+        contract::check_says(instance,
+                             damage("slab", "free list runs in a circle", slot, 0, carved, carved + 1U));
+        lamina_store_ptr(link, next);
+        contract::check_is_content(instance);
+        self->slab.carved = DB_PAGES_SLOT_COUNT + 1U;
+        contract::check_says(instance, damage("slab", "more slots are cut than there are", self->slab.base, 0,
+                                              DB_PAGES_SLOT_COUNT, DB_PAGES_SLOT_COUNT + 1U));
+        self->slab.carved = carved;
+        contract::check_is_content(instance);
+    }
+    {
+        Instance instance(db_pages_generic_subject);
+        REQUIRE(instance.alive());
+        unsigned char *blocks[3];
+        for (unsigned char *&block : blocks) {
+            block = static_cast<unsigned char *>(instance.alloc());
+            REQUIRE(block != nullptr);
+        }
+        instance.free(blocks[0]);
+        instance.free(blocks[1]);
+        db_pages_generic_t *const self = static_cast<db_pages_generic_t *>(instance.self());
+        const std::size_t carved = self->slab.carved;
+        contract::check_is_content(instance);
+        unsigned char *const slot = self->slab.head;
+        REQUIRE(slot != nullptr);
+        unsigned char *const link = slot;
+        void *const next = lamina_load_ptr(link);
+        unsigned char *const outside = self->slab.base + carved * DB_PAGES_SLOT_BYTES;
+        lamina_store_ptr(link, outside);
+        contract::check_says(instance,
+                             damage("slab", "free list leaves the slab", outside, 0, carved, carved));
+        lamina_store_ptr(link, outside + DB_PAGES_SLOT_BYTES);
+        contract::check_says(instance, damage("slab", "free list leaves the slab",
+                                              outside + DB_PAGES_SLOT_BYTES, 0, carved, carved + 1U));
+        lamina_store_ptr(link, slot);
+        contract::check_says(instance,
+                             damage("slab", "free list runs in a circle", slot, 0, carved, carved + 1U));
+        lamina_store_ptr(link, next);
+        contract::check_is_content(instance);
+        self->slab.carved = DB_PAGES_SLOT_COUNT + 1U;
+        contract::check_says(instance, damage("slab", "more slots are cut than there are", self->slab.base, 0,
+                                              DB_PAGES_SLOT_COUNT, DB_PAGES_SLOT_COUNT + 1U));
+        self->slab.carved = carved;
+        contract::check_is_content(instance);
+    }
+}
+
+TEST_CASE("db_pages: slab: a bad free is told to the letter", "[slab]")
+{
+    using lamina::testing::damage;
+    {
+        const lamina_subject &subject = db_pages_flat_subject;
+        unsigned char *ptr = nullptr;
+        const auto give = [&ptr](Instance &instance) { instance.free(ptr); };
+        for (const std::size_t inside : {std::size_t{1}, std::size_t{DB_PAGES_SLOT_BYTES - 1U}}) {
+            contract::reports(
+                subject,
+                [&ptr, inside](Instance &instance) {
+                    ptr = static_cast<unsigned char *>(instance.alloc()) + inside;
+                    return damage("slab", "free of a pointer that starts no slot", ptr);
+                },
+                give);
+        }
+        const auto never_cut = [&ptr](Instance &instance) {
+            (void)instance.alloc();
+            const db_pages_t *const self = static_cast<db_pages_t *>(instance.self());
+            ptr = self->slab.base + self->slab.carved * DB_PAGES_SLOT_BYTES;
+            return damage("slab", "free of a slot that was never handed out", ptr);
+        };
+        contract::reports(subject, never_cut, give);
+        if (!lamina::testing::has_flag(subject, LAMINA_SUBJECT_UNBOUNDED | LAMINA_SUBJECT_SCATTERED)) {
+            const auto beyond = [&ptr](Instance &instance) {
+                const db_pages_t *const self = static_cast<db_pages_t *>(instance.self());
+                ptr = self->slab.base + DB_PAGES_SLOT_COUNT * DB_PAGES_SLOT_BYTES;
+                return damage("slab", "free of a pointer from elsewhere", ptr);
+            };
+            contract::reports(subject, beyond, give);
+            const auto below = [&ptr](Instance &instance) {
+                const db_pages_t *const self = static_cast<db_pages_t *>(instance.self());
+                ptr = self->slab.base - DB_PAGES_SLOT_BYTES;
+                return damage("slab", "free of a pointer from elsewhere", ptr);
+            };
+            contract::reports(subject, below, give);
+        }
+        if (subject.free_sized != nullptr) {
+            const auto sized = [&ptr](Instance &instance) {
+                ptr = static_cast<unsigned char *>(instance.alloc());
+                return damage("slab", "free of more bytes than an object has", ptr, 0, DB_PAGES_PAYLOAD_BYTES,
+                              DB_PAGES_PAYLOAD_BYTES + 1U);
+            };
+            contract::reports(subject, sized, [&ptr](Instance &instance) {
+                instance.free_sized(ptr, DB_PAGES_PAYLOAD_BYTES + 1U);
+            });
+        }
+    }
+    {
+        const lamina_subject &subject = db_pages_generic_subject;
+        unsigned char *ptr = nullptr;
+        const auto give = [&ptr](Instance &instance) { instance.free(ptr); };
+        for (const std::size_t inside : {std::size_t{1}, std::size_t{DB_PAGES_SLOT_BYTES - 1U}}) {
+            contract::reports(
+                subject,
+                [&ptr, inside](Instance &instance) {
+                    ptr = static_cast<unsigned char *>(instance.alloc()) + inside;
+                    return damage("slab", "free of a pointer that starts no slot", ptr);
+                },
+                give);
+        }
+        const auto never_cut = [&ptr](Instance &instance) {
+            (void)instance.alloc();
+            const db_pages_generic_t *const self = static_cast<db_pages_generic_t *>(instance.self());
+            ptr = self->slab.base + self->slab.carved * DB_PAGES_SLOT_BYTES;
+            return damage("slab", "free of a slot that was never handed out", ptr);
+        };
+        contract::reports(subject, never_cut, give);
+        if (!lamina::testing::has_flag(subject, LAMINA_SUBJECT_UNBOUNDED | LAMINA_SUBJECT_SCATTERED)) {
+            const auto beyond = [&ptr](Instance &instance) {
+                const db_pages_generic_t *const self = static_cast<db_pages_generic_t *>(instance.self());
+                ptr = self->slab.base + DB_PAGES_SLOT_COUNT * DB_PAGES_SLOT_BYTES;
+                return damage("slab", "free of a pointer from elsewhere", ptr);
+            };
+            contract::reports(subject, beyond, give);
+            const auto below = [&ptr](Instance &instance) {
+                const db_pages_generic_t *const self = static_cast<db_pages_generic_t *>(instance.self());
+                ptr = self->slab.base - DB_PAGES_SLOT_BYTES;
+                return damage("slab", "free of a pointer from elsewhere", ptr);
+            };
+            contract::reports(subject, below, give);
+        }
+        if (subject.free_sized != nullptr) {
+            const auto sized = [&ptr](Instance &instance) {
+                ptr = static_cast<unsigned char *>(instance.alloc());
+                return damage("slab", "free of more bytes than an object has", ptr, 0, DB_PAGES_PAYLOAD_BYTES,
+                              DB_PAGES_PAYLOAD_BYTES + 1U);
+            };
+            contract::reports(subject, sized, [&ptr](Instance &instance) {
+                instance.free_sized(ptr, DB_PAGES_PAYLOAD_BYTES + 1U);
+            });
+        }
+    }
+}

@@ -55,21 +55,18 @@ void game_entities_free_stray(game_entities_t *self, void *ptr)
     }
     const unsigned char *const slot = (unsigned char *)ptr;
     const char *what = "free of a pointer from elsewhere";
-    size_t inside = 0;
     const size_t span = GAME_ENTITIES_SLOT_COUNT * GAME_ENTITIES_SLOT_BYTES;
     if ((uintptr_t)slot - (uintptr_t)self->slab.base < span) {
-        const size_t offset = (uintptr_t)slot - (uintptr_t)self->slab.base;
         what = (lamina_rotr(((uintptr_t)slot - (uintptr_t)self->slab.base) * GAME_ENTITIES_SLOT_INVERSE,
                             GAME_ENTITIES_SLOT_SHIFT) < GAME_ENTITIES_SLOT_COUNT)
                    ? "free of a slot that was never handed out"
                    : "free of a pointer that starts no slot";
-        inside = offset % GAME_ENTITIES_SLOT_BYTES;
     }
     const lamina_corruption event = {.stack = "game_entities",
                                      .layer = "slab",
                                      .what = what,
                                      .address = ptr,
-                                     .offset = inside,
+                                     .offset = 0,
                                      .expected = 0,
                                      .found = 0};
     lamina_corruption_abort(&event);

@@ -183,3 +183,259 @@ TEST_CASE("game_entities: mmap touches no page at init", "[mmap]")
         contract::resident_after_init(*subject, false);
     }
 }
+
+TEST_CASE("game_entities: mmap: nothing is held before init and after destroy", "[mmap]")
+{
+    contract::holds_nothing(game_entities_flat_subject, [](const void *handle) -> const void * {
+        return static_cast<const game_entities_t *>(handle)->mmap.base;
+    });
+    contract::holds_nothing(game_entities_generic_subject, [](const void *handle) -> const void * {
+        return static_cast<const game_entities_generic_t *>(handle)->mmap.base;
+    });
+}
+
+TEST_CASE("game_entities: mmap: the system lends what the layout needs, to the byte", "[mmap]")
+{
+    for (const lamina_subject *const subject : subjects) {
+        contract::lends(*subject, 790528U, 790528U);
+    }
+}
+
+// ------------------------------------------ slab ------------------------------------------
+
+TEST_CASE("game_entities: slab: check tells what is wrong with the free list", "[slab]")
+{
+    using lamina::testing::damage;
+    {
+        Instance instance(game_entities_flat_subject);
+        REQUIRE(instance.alive());
+        unsigned char *blocks[3];
+        for (unsigned char *&block : blocks) {
+            block = static_cast<unsigned char *>(instance.alloc());
+            REQUIRE(block != nullptr);
+        }
+        instance.free(blocks[0]);
+        instance.free(blocks[1]);
+        game_entities_t *const self = static_cast<game_entities_t *>(instance.self());
+        const std::size_t carved = self->slab.carved;
+        contract::check_is_content(instance);
+        unsigned char *const slot = self->slab.head;
+        REQUIRE(slot != nullptr);
+        unsigned char *const link = slot;
+        void *const next = lamina_load_ptr(link);
+        unsigned char *const outside = self->slab.base + carved * GAME_ENTITIES_SLOT_BYTES;
+        lamina_store_ptr(link, outside);
+        contract::check_says(instance,
+                             damage("slab", "free list leaves the slab", outside, 0, carved, carved));
+        lamina_store_ptr(link, outside + GAME_ENTITIES_SLOT_BYTES);
+        contract::check_says(instance, damage("slab", "free list leaves the slab",
+                                              outside + GAME_ENTITIES_SLOT_BYTES, 0, carved, carved + 1U));
+        lamina_store_ptr(link, slot);
+        contract::check_says(instance,
+                             damage("slab", "free list runs in a circle", slot, 0, carved, carved + 1U));
+        lamina_store_ptr(link, next);
+        const std::size_t index = static_cast<std::size_t>(slot - self->slab.base) / GAME_ENTITIES_SLOT_BYTES;
+        lamina_store_u64(self->slab.live + (index / 64U) * 8U,
+                         lamina_load_u64(self->slab.live + (index / 64U) * 8U) ^
+                             (UINT64_C(1) << (index % 64U)));
+        contract::check_says(instance, damage("slab", "slot is free and in use", slot, 0, 0, 1));
+        lamina_store_u64(self->slab.live + (index / 64U) * 8U,
+                         lamina_load_u64(self->slab.live + (index / 64U) * 8U) ^
+                             (UINT64_C(1) << (index % 64U)));
+        lamina_store_u64(self->slab.live + (std::size_t{2} / 64U) * 8U,
+                         lamina_load_u64(self->slab.live + (std::size_t{2} / 64U) * 8U) ^
+                             (UINT64_C(1) << (std::size_t{2} % 64U))); // the one that is out
+        contract::check_says(instance, damage("slab", "slots are neither free nor in use", self->slab.base, 0,
+                                              carved, carved - 1U));
+        lamina_store_u64(self->slab.live + (std::size_t{2} / 64U) * 8U,
+                         lamina_load_u64(self->slab.live + (std::size_t{2} / 64U) * 8U) ^
+                             (UINT64_C(1) << (std::size_t{2} % 64U)));
+        contract::check_is_content(instance);
+        while (instance.alloc() != nullptr) {
+        }
+        self->slab.carved = GAME_ENTITIES_SLOT_COUNT + 1U;
+        lamina_store_u64(
+            self->slab.live + (std::size_t{GAME_ENTITIES_SLOT_COUNT} / 64U) * 8U,
+            lamina_load_u64(self->slab.live + (std::size_t{GAME_ENTITIES_SLOT_COUNT} / 64U) * 8U) ^
+                (UINT64_C(1) << (std::size_t{GAME_ENTITIES_SLOT_COUNT} % 64U)));
+        contract::check_says(instance, damage("slab", "more slots are cut than there are", self->slab.base, 0,
+                                              GAME_ENTITIES_SLOT_COUNT, GAME_ENTITIES_SLOT_COUNT + 1U));
+        lamina_store_u64(
+            self->slab.live + (std::size_t{GAME_ENTITIES_SLOT_COUNT} / 64U) * 8U,
+            lamina_load_u64(self->slab.live + (std::size_t{GAME_ENTITIES_SLOT_COUNT} / 64U) * 8U) ^
+                (UINT64_C(1) << (std::size_t{GAME_ENTITIES_SLOT_COUNT} % 64U)));
+        self->slab.carved = GAME_ENTITIES_SLOT_COUNT;
+        contract::check_is_content(instance);
+    }
+    {
+        Instance instance(game_entities_generic_subject);
+        REQUIRE(instance.alive());
+        unsigned char *blocks[3];
+        for (unsigned char *&block : blocks) {
+            block = static_cast<unsigned char *>(instance.alloc());
+            REQUIRE(block != nullptr);
+        }
+        instance.free(blocks[0]);
+        instance.free(blocks[1]);
+        game_entities_generic_t *const self = static_cast<game_entities_generic_t *>(instance.self());
+        const std::size_t carved = self->slab.carved;
+        contract::check_is_content(instance);
+        unsigned char *const slot = self->slab.head;
+        REQUIRE(slot != nullptr);
+        unsigned char *const link = slot;
+        void *const next = lamina_load_ptr(link);
+        unsigned char *const outside = self->slab.base + carved * GAME_ENTITIES_SLOT_BYTES;
+        lamina_store_ptr(link, outside);
+        contract::check_says(instance,
+                             damage("slab", "free list leaves the slab", outside, 0, carved, carved));
+        lamina_store_ptr(link, outside + GAME_ENTITIES_SLOT_BYTES);
+        contract::check_says(instance, damage("slab", "free list leaves the slab",
+                                              outside + GAME_ENTITIES_SLOT_BYTES, 0, carved, carved + 1U));
+        lamina_store_ptr(link, slot);
+        contract::check_says(instance,
+                             damage("slab", "free list runs in a circle", slot, 0, carved, carved + 1U));
+        lamina_store_ptr(link, next);
+        const std::size_t index = static_cast<std::size_t>(slot - self->slab.base) / GAME_ENTITIES_SLOT_BYTES;
+        lamina_store_u64(self->slab.live + (index / 64U) * 8U,
+                         lamina_load_u64(self->slab.live + (index / 64U) * 8U) ^
+                             (UINT64_C(1) << (index % 64U)));
+        contract::check_says(instance, damage("slab", "slot is free and in use", slot, 0, 0, 1));
+        lamina_store_u64(self->slab.live + (index / 64U) * 8U,
+                         lamina_load_u64(self->slab.live + (index / 64U) * 8U) ^
+                             (UINT64_C(1) << (index % 64U)));
+        lamina_store_u64(self->slab.live + (std::size_t{2} / 64U) * 8U,
+                         lamina_load_u64(self->slab.live + (std::size_t{2} / 64U) * 8U) ^
+                             (UINT64_C(1) << (std::size_t{2} % 64U))); // the one that is out
+        contract::check_says(instance, damage("slab", "slots are neither free nor in use", self->slab.base, 0,
+                                              carved, carved - 1U));
+        lamina_store_u64(self->slab.live + (std::size_t{2} / 64U) * 8U,
+                         lamina_load_u64(self->slab.live + (std::size_t{2} / 64U) * 8U) ^
+                             (UINT64_C(1) << (std::size_t{2} % 64U)));
+        contract::check_is_content(instance);
+        while (instance.alloc() != nullptr) {
+        }
+        self->slab.carved = GAME_ENTITIES_SLOT_COUNT + 1U;
+        lamina_store_u64(
+            self->slab.live + (std::size_t{GAME_ENTITIES_SLOT_COUNT} / 64U) * 8U,
+            lamina_load_u64(self->slab.live + (std::size_t{GAME_ENTITIES_SLOT_COUNT} / 64U) * 8U) ^
+                (UINT64_C(1) << (std::size_t{GAME_ENTITIES_SLOT_COUNT} % 64U)));
+        contract::check_says(instance, damage("slab", "more slots are cut than there are", self->slab.base, 0,
+                                              GAME_ENTITIES_SLOT_COUNT, GAME_ENTITIES_SLOT_COUNT + 1U));
+        lamina_store_u64(
+            self->slab.live + (std::size_t{GAME_ENTITIES_SLOT_COUNT} / 64U) * 8U,
+            lamina_load_u64(self->slab.live + (std::size_t{GAME_ENTITIES_SLOT_COUNT} / 64U) * 8U) ^
+                (UINT64_C(1) << (std::size_t{GAME_ENTITIES_SLOT_COUNT} % 64U)));
+        self->slab.carved = GAME_ENTITIES_SLOT_COUNT;
+        contract::check_is_content(instance);
+    }
+}
+
+TEST_CASE("game_entities: slab: a bad free is told to the letter", "[slab]")
+{
+    using lamina::testing::damage;
+    {
+        const lamina_subject &subject = game_entities_flat_subject;
+        unsigned char *ptr = nullptr;
+        const auto give = [&ptr](Instance &instance) { instance.free(ptr); };
+        for (const std::size_t inside : {std::size_t{1}, std::size_t{GAME_ENTITIES_SLOT_BYTES - 1U}}) {
+            contract::reports(
+                subject,
+                [&ptr, inside](Instance &instance) {
+                    ptr = static_cast<unsigned char *>(instance.alloc()) + inside;
+                    return damage("slab", "free of a pointer that starts no slot", ptr);
+                },
+                give);
+        }
+        const auto never_cut = [&ptr](Instance &instance) {
+            (void)instance.alloc();
+            const game_entities_t *const self = static_cast<game_entities_t *>(instance.self());
+            ptr = self->slab.base + self->slab.carved * GAME_ENTITIES_SLOT_BYTES;
+            return damage("slab", "free of a slot that was never handed out", ptr);
+        };
+        contract::reports(subject, never_cut, give);
+        if (!lamina::testing::has_flag(subject, LAMINA_SUBJECT_UNBOUNDED | LAMINA_SUBJECT_SCATTERED)) {
+            const auto beyond = [&ptr](Instance &instance) {
+                const game_entities_t *const self = static_cast<game_entities_t *>(instance.self());
+                ptr = self->slab.base + GAME_ENTITIES_SLOT_COUNT * GAME_ENTITIES_SLOT_BYTES;
+                return damage("slab", "free of a pointer from elsewhere", ptr);
+            };
+            contract::reports(subject, beyond, give);
+            const auto below = [&ptr](Instance &instance) {
+                const game_entities_t *const self = static_cast<game_entities_t *>(instance.self());
+                ptr = self->slab.base - GAME_ENTITIES_SLOT_BYTES;
+                return damage("slab", "free of a pointer from elsewhere", ptr);
+            };
+            contract::reports(subject, below, give);
+        }
+        if (subject.free_sized != nullptr) {
+            const auto sized = [&ptr](Instance &instance) {
+                ptr = static_cast<unsigned char *>(instance.alloc());
+                return damage("slab", "free of more bytes than an object has", ptr, 0,
+                              GAME_ENTITIES_PAYLOAD_BYTES, GAME_ENTITIES_PAYLOAD_BYTES + 1U);
+            };
+            contract::reports(subject, sized, [&ptr](Instance &instance) {
+                instance.free_sized(ptr, GAME_ENTITIES_PAYLOAD_BYTES + 1U);
+            });
+        }
+        const auto twice = [&ptr](Instance &instance) {
+            ptr = static_cast<unsigned char *>(instance.alloc());
+            instance.free(ptr);
+            return damage("slab", "double free", ptr, 0, 1, 0);
+        };
+        contract::reports(subject, twice, give);
+    }
+    {
+        const lamina_subject &subject = game_entities_generic_subject;
+        unsigned char *ptr = nullptr;
+        const auto give = [&ptr](Instance &instance) { instance.free(ptr); };
+        for (const std::size_t inside : {std::size_t{1}, std::size_t{GAME_ENTITIES_SLOT_BYTES - 1U}}) {
+            contract::reports(
+                subject,
+                [&ptr, inside](Instance &instance) {
+                    ptr = static_cast<unsigned char *>(instance.alloc()) + inside;
+                    return damage("slab", "free of a pointer that starts no slot", ptr);
+                },
+                give);
+        }
+        const auto never_cut = [&ptr](Instance &instance) {
+            (void)instance.alloc();
+            const game_entities_generic_t *const self = static_cast<game_entities_generic_t *>(
+                instance.self());
+            ptr = self->slab.base + self->slab.carved * GAME_ENTITIES_SLOT_BYTES;
+            return damage("slab", "free of a slot that was never handed out", ptr);
+        };
+        contract::reports(subject, never_cut, give);
+        if (!lamina::testing::has_flag(subject, LAMINA_SUBJECT_UNBOUNDED | LAMINA_SUBJECT_SCATTERED)) {
+            const auto beyond = [&ptr](Instance &instance) {
+                const game_entities_generic_t *const self = static_cast<game_entities_generic_t *>(
+                    instance.self());
+                ptr = self->slab.base + GAME_ENTITIES_SLOT_COUNT * GAME_ENTITIES_SLOT_BYTES;
+                return damage("slab", "free of a pointer from elsewhere", ptr);
+            };
+            contract::reports(subject, beyond, give);
+            const auto below = [&ptr](Instance &instance) {
+                const game_entities_generic_t *const self = static_cast<game_entities_generic_t *>(
+                    instance.self());
+                ptr = self->slab.base - GAME_ENTITIES_SLOT_BYTES;
+                return damage("slab", "free of a pointer from elsewhere", ptr);
+            };
+            contract::reports(subject, below, give);
+        }
+        if (subject.free_sized != nullptr) {
+            const auto sized = [&ptr](Instance &instance) {
+                ptr = static_cast<unsigned char *>(instance.alloc());
+                return damage("slab", "free of more bytes than an object has", ptr, 0,
+                              GAME_ENTITIES_PAYLOAD_BYTES, GAME_ENTITIES_PAYLOAD_BYTES + 1U);
+            };
+            contract::reports(subject, sized, [&ptr](Instance &instance) {
+                instance.free_sized(ptr, GAME_ENTITIES_PAYLOAD_BYTES + 1U);
+            });
+        }
+        const auto twice = [&ptr](Instance &instance) {
+            ptr = static_cast<unsigned char *>(instance.alloc());
+            instance.free(ptr);
+            return damage("slab", "double free", ptr, 0, 1, 0);
+        };
+        contract::reports(subject, twice, give);
+    }
+}

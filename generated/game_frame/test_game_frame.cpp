@@ -162,3 +162,93 @@ TEST_CASE("game_frame: mmap touches no page at init", "[mmap]")
         contract::resident_after_init(*subject, false);
     }
 }
+
+TEST_CASE("game_frame: mmap: nothing is held before init and after destroy", "[mmap]")
+{
+    contract::holds_nothing(game_frame_flat_subject, [](const void *handle) -> const void * {
+        return static_cast<const game_frame_t *>(handle)->mmap.base;
+    });
+    contract::holds_nothing(game_frame_generic_subject, [](const void *handle) -> const void * {
+        return static_cast<const game_frame_generic_t *>(handle)->mmap.base;
+    });
+}
+
+TEST_CASE("game_frame: mmap: the system lends what the layout needs, to the byte", "[mmap]")
+{
+    for (const lamina_subject *const subject : subjects) {
+        contract::lends(*subject, 1048576U, 1048576U);
+    }
+}
+
+// ------------------------------------------ bump ------------------------------------------
+
+TEST_CASE("game_frame: bump: check tells a cursor or limit that is out of place", "[bump]")
+{
+    using lamina::testing::damage;
+    {
+        Instance instance(game_frame_flat_subject);
+        REQUIRE(instance.alive());
+        REQUIRE(instance.alloc(GAME_FRAME_MIN_ALIGN * 2U, 1) != nullptr);
+        game_frame_t *const self = static_cast<game_frame_t *>(instance.self());
+        unsigned char *const cursor = self->bump.cursor;
+        unsigned char *const limit = self->bump.limit;
+        const auto place = [](const unsigned char *at) {
+            return static_cast<std::uint64_t>(lamina::testing::address_of(at));
+        };
+        contract::check_is_content(instance);
+        self->bump.cursor = self->bump.base - GAME_FRAME_MIN_ALIGN;
+        contract::check_says(instance, damage("bump", "cursor left the memory", self->bump.base, 0,
+                                              place(limit), place(self->bump.cursor)));
+        self->bump.cursor = limit + GAME_FRAME_MIN_ALIGN;
+        contract::check_says(instance, damage("bump", "cursor left the memory", self->bump.base, 0,
+                                              place(limit), place(self->bump.cursor)));
+        self->bump.cursor = limit;
+        contract::check_is_content(instance);
+        self->bump.cursor = self->bump.base;
+        contract::check_is_content(instance);
+        self->bump.cursor = self->bump.base + 1;
+        contract::check_says(instance, damage("bump", "cursor is between two granules", self->bump.cursor, 0,
+                                              GAME_FRAME_MIN_ALIGN, place(self->bump.cursor)));
+        self->bump.cursor = cursor;
+        self->bump.limit = self->bump.base + GAME_FRAME_CAPACITY_BYTES;
+        contract::check_is_content(instance);
+        self->bump.limit += 1;
+        contract::check_says(instance, damage("bump", "limit left the memory", self->bump.base, 0,
+                                              GAME_FRAME_CAPACITY_BYTES, place(self->bump.limit)));
+        self->bump.limit = limit;
+        contract::check_is_content(instance);
+    }
+    {
+        Instance instance(game_frame_generic_subject);
+        REQUIRE(instance.alive());
+        REQUIRE(instance.alloc(GAME_FRAME_MIN_ALIGN * 2U, 1) != nullptr);
+        game_frame_generic_t *const self = static_cast<game_frame_generic_t *>(instance.self());
+        unsigned char *const cursor = self->bump.cursor;
+        unsigned char *const limit = self->bump.limit;
+        const auto place = [](const unsigned char *at) {
+            return static_cast<std::uint64_t>(lamina::testing::address_of(at));
+        };
+        contract::check_is_content(instance);
+        self->bump.cursor = self->bump.base - GAME_FRAME_MIN_ALIGN;
+        contract::check_says(instance, damage("bump", "cursor left the memory", self->bump.base, 0,
+                                              place(limit), place(self->bump.cursor)));
+        self->bump.cursor = limit + GAME_FRAME_MIN_ALIGN;
+        contract::check_says(instance, damage("bump", "cursor left the memory", self->bump.base, 0,
+                                              place(limit), place(self->bump.cursor)));
+        self->bump.cursor = limit;
+        contract::check_is_content(instance);
+        self->bump.cursor = self->bump.base;
+        contract::check_is_content(instance);
+        self->bump.cursor = self->bump.base + 1;
+        contract::check_says(instance, damage("bump", "cursor is between two granules", self->bump.cursor, 0,
+                                              GAME_FRAME_MIN_ALIGN, place(self->bump.cursor)));
+        self->bump.cursor = cursor;
+        self->bump.limit = self->bump.base + GAME_FRAME_CAPACITY_BYTES;
+        contract::check_is_content(instance);
+        self->bump.limit += 1;
+        contract::check_says(instance, damage("bump", "limit left the memory", self->bump.base, 0,
+                                              GAME_FRAME_CAPACITY_BYTES, place(self->bump.limit)));
+        self->bump.limit = limit;
+        contract::check_is_content(instance);
+    }
+}

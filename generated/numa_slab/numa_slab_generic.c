@@ -97,7 +97,7 @@ static bool numa_slab_generic_inspect_freed(const numa_slab_generic_t *self, con
                                      .what = "written after free",
                                      .address = found,
                                      .offset = NUMA_SLAB_POISON_OFFSET + at,
-                                     .expected = (unsigned char)(NUMA_SLAB_POISON_WORD >> (at % 8U * 8U)),
+                                     .expected = (unsigned char)NUMA_SLAB_POISON_WORD,
                                      .found = *found};
         return false;
     }
@@ -126,21 +126,18 @@ static void numa_slab_generic_free_stray(numa_slab_generic_t *self, void *ptr)
     }
     const unsigned char *const slot = (unsigned char *)ptr;
     const char *what = "free of a pointer from elsewhere";
-    size_t inside = 0;
     const size_t span = NUMA_SLAB_SLOT_COUNT * NUMA_SLAB_SLOT_BYTES;
     if ((uintptr_t)slot - (uintptr_t)self->slab.base < span) {
-        const size_t offset = (uintptr_t)slot - (uintptr_t)self->slab.base;
         what = (lamina_rotr((uintptr_t)slot - (uintptr_t)self->slab.base, NUMA_SLAB_SLOT_SHIFT) <
                 NUMA_SLAB_SLOT_COUNT)
                    ? "free of a slot that was never handed out"
                    : "free of a pointer that starts no slot";
-        inside = offset % NUMA_SLAB_SLOT_BYTES;
     }
     const lamina_corruption event = {.stack = "numa_slab",
                                      .layer = "slab",
                                      .what = what,
                                      .address = ptr,
-                                     .offset = inside,
+                                     .offset = 0,
                                      .expected = 0,
                                      .found = 0};
     lamina_corruption_abort(&event);

@@ -184,12 +184,217 @@ TEST_CASE("numa_slab: mmap commits in steps, and what lies beyond faults", "[mma
     }
 }
 
+TEST_CASE("numa_slab: mmap: a system with larger pages is refused", "[mmap]")
+{
+    for (const lamina_subject *const subject : subjects) {
+        contract::larger_pages(*subject);
+    }
+}
+
+TEST_CASE("numa_slab: mmap: what is given back is gone, and nothing else", "[mmap]")
+{
+    for (const lamina_subject *const subject : subjects) {
+        if (subject->release_unused != nullptr) {
+            contract::gives_back(*subject);
+        }
+    }
+}
+
+TEST_CASE("numa_slab: mmap: nothing is held before init and after destroy", "[mmap]")
+{
+    contract::holds_nothing(numa_slab_flat_subject, [](const void *handle) -> const void * {
+        return static_cast<const numa_slab_t *>(handle)->mmap.base;
+    });
+    contract::holds_nothing(numa_slab_generic_subject, [](const void *handle) -> const void * {
+        return static_cast<const numa_slab_generic_t *>(handle)->mmap.base;
+    });
+}
+
+TEST_CASE("numa_slab: mmap: the system lends what the layout needs, to the byte", "[mmap]")
+{
+    for (const lamina_subject *const subject : subjects) {
+        contract::lends(*subject, 67108864U, 67108864U);
+    }
+}
+
 // ------------------------------------------ numa ------------------------------------------
 
 TEST_CASE("numa_slab: numa: the policy holds before and after the first touch", "[numa]")
 {
     for (const lamina_subject *const subject : subjects) {
         contract::numa_policy(*subject, LAMINA_NUMA_BIND, {0});
+    }
+}
+
+// ------------------------------------------ slab ------------------------------------------
+
+TEST_CASE("numa_slab: slab: check tells what is wrong with the free list", "[slab]")
+{
+    using lamina::testing::damage;
+    {
+        Instance instance(numa_slab_flat_subject);
+        REQUIRE(instance.alive());
+        unsigned char *blocks[3];
+        for (unsigned char *&block : blocks) {
+            block = static_cast<unsigned char *>(instance.alloc());
+            REQUIRE(block != nullptr);
+        }
+        instance.free(blocks[0]);
+        instance.free(blocks[1]);
+        numa_slab_t *const self = static_cast<numa_slab_t *>(instance.self());
+        const std::size_t carved = self->slab.carved;
+        contract::check_is_content(instance);
+        unsigned char *const slot = self->slab.head;
+        REQUIRE(slot != nullptr);
+        unsigned char *const link = slot;
+        void *const next = lamina_load_ptr(link);
+        unsigned char *const outside = self->slab.base + carved * NUMA_SLAB_SLOT_BYTES;
+        lamina_store_ptr(link, outside);
+        contract::check_says(instance,
+                             damage("slab", "free list leaves the slab", outside, 0, carved, carved));
+        lamina_store_ptr(link, outside + NUMA_SLAB_SLOT_BYTES);
+        contract::check_says(instance, damage("slab", "free list leaves the slab",
+                                              outside + NUMA_SLAB_SLOT_BYTES, 0, carved, carved + 1U));
+        lamina_store_ptr(link, slot);
+        contract::check_says(instance,
+                             damage("slab", "free list runs in a circle", slot, 0, carved, carved + 1U));
+        lamina_store_ptr(link, next);
+        contract::check_is_content(instance);
+        self->slab.carved = NUMA_SLAB_SLOT_COUNT + 1U;
+        contract::check_says(instance, damage("slab", "more slots are cut than there are", self->slab.base, 0,
+                                              NUMA_SLAB_SLOT_COUNT, NUMA_SLAB_SLOT_COUNT + 1U));
+        self->slab.carved = carved;
+        contract::check_is_content(instance);
+    }
+    {
+        Instance instance(numa_slab_generic_subject);
+        REQUIRE(instance.alive());
+        unsigned char *blocks[3];
+        for (unsigned char *&block : blocks) {
+            block = static_cast<unsigned char *>(instance.alloc());
+            REQUIRE(block != nullptr);
+        }
+        instance.free(blocks[0]);
+        instance.free(blocks[1]);
+        numa_slab_generic_t *const self = static_cast<numa_slab_generic_t *>(instance.self());
+        const std::size_t carved = self->slab.carved;
+        contract::check_is_content(instance);
+        unsigned char *const slot = self->slab.head;
+        REQUIRE(slot != nullptr);
+        unsigned char *const link = slot;
+        void *const next = lamina_load_ptr(link);
+        unsigned char *const outside = self->slab.base + carved * NUMA_SLAB_SLOT_BYTES;
+        lamina_store_ptr(link, outside);
+        contract::check_says(instance,
+                             damage("slab", "free list leaves the slab", outside, 0, carved, carved));
+        lamina_store_ptr(link, outside + NUMA_SLAB_SLOT_BYTES);
+        contract::check_says(instance, damage("slab", "free list leaves the slab",
+                                              outside + NUMA_SLAB_SLOT_BYTES, 0, carved, carved + 1U));
+        lamina_store_ptr(link, slot);
+        contract::check_says(instance,
+                             damage("slab", "free list runs in a circle", slot, 0, carved, carved + 1U));
+        lamina_store_ptr(link, next);
+        contract::check_is_content(instance);
+        self->slab.carved = NUMA_SLAB_SLOT_COUNT + 1U;
+        contract::check_says(instance, damage("slab", "more slots are cut than there are", self->slab.base, 0,
+                                              NUMA_SLAB_SLOT_COUNT, NUMA_SLAB_SLOT_COUNT + 1U));
+        self->slab.carved = carved;
+        contract::check_is_content(instance);
+    }
+}
+
+TEST_CASE("numa_slab: slab: a bad free is told to the letter", "[slab]")
+{
+    using lamina::testing::damage;
+    {
+        const lamina_subject &subject = numa_slab_flat_subject;
+        unsigned char *ptr = nullptr;
+        const auto give = [&ptr](Instance &instance) { instance.free(ptr); };
+        for (const std::size_t inside : {std::size_t{1}, std::size_t{NUMA_SLAB_SLOT_BYTES - 1U}}) {
+            contract::reports(
+                subject,
+                [&ptr, inside](Instance &instance) {
+                    ptr = static_cast<unsigned char *>(instance.alloc()) + inside;
+                    return damage("slab", "free of a pointer that starts no slot", ptr);
+                },
+                give);
+        }
+        const auto never_cut = [&ptr](Instance &instance) {
+            (void)instance.alloc();
+            const numa_slab_t *const self = static_cast<numa_slab_t *>(instance.self());
+            ptr = self->slab.base + self->slab.carved * NUMA_SLAB_SLOT_BYTES;
+            return damage("slab", "free of a slot that was never handed out", ptr);
+        };
+        contract::reports(subject, never_cut, give);
+        if (!lamina::testing::has_flag(subject, LAMINA_SUBJECT_UNBOUNDED | LAMINA_SUBJECT_SCATTERED)) {
+            const auto beyond = [&ptr](Instance &instance) {
+                const numa_slab_t *const self = static_cast<numa_slab_t *>(instance.self());
+                ptr = self->slab.base + NUMA_SLAB_SLOT_COUNT * NUMA_SLAB_SLOT_BYTES;
+                return damage("slab", "free of a pointer from elsewhere", ptr);
+            };
+            contract::reports(subject, beyond, give);
+            const auto below = [&ptr](Instance &instance) {
+                const numa_slab_t *const self = static_cast<numa_slab_t *>(instance.self());
+                ptr = self->slab.base - NUMA_SLAB_SLOT_BYTES;
+                return damage("slab", "free of a pointer from elsewhere", ptr);
+            };
+            contract::reports(subject, below, give);
+        }
+        if (subject.free_sized != nullptr) {
+            const auto sized = [&ptr](Instance &instance) {
+                ptr = static_cast<unsigned char *>(instance.alloc());
+                return damage("slab", "free of more bytes than an object has", ptr, 0,
+                              NUMA_SLAB_PAYLOAD_BYTES, NUMA_SLAB_PAYLOAD_BYTES + 1U);
+            };
+            contract::reports(subject, sized, [&ptr](Instance &instance) {
+                instance.free_sized(ptr, NUMA_SLAB_PAYLOAD_BYTES + 1U);
+            });
+        }
+    }
+    {
+        const lamina_subject &subject = numa_slab_generic_subject;
+        unsigned char *ptr = nullptr;
+        const auto give = [&ptr](Instance &instance) { instance.free(ptr); };
+        for (const std::size_t inside : {std::size_t{1}, std::size_t{NUMA_SLAB_SLOT_BYTES - 1U}}) {
+            contract::reports(
+                subject,
+                [&ptr, inside](Instance &instance) {
+                    ptr = static_cast<unsigned char *>(instance.alloc()) + inside;
+                    return damage("slab", "free of a pointer that starts no slot", ptr);
+                },
+                give);
+        }
+        const auto never_cut = [&ptr](Instance &instance) {
+            (void)instance.alloc();
+            const numa_slab_generic_t *const self = static_cast<numa_slab_generic_t *>(instance.self());
+            ptr = self->slab.base + self->slab.carved * NUMA_SLAB_SLOT_BYTES;
+            return damage("slab", "free of a slot that was never handed out", ptr);
+        };
+        contract::reports(subject, never_cut, give);
+        if (!lamina::testing::has_flag(subject, LAMINA_SUBJECT_UNBOUNDED | LAMINA_SUBJECT_SCATTERED)) {
+            const auto beyond = [&ptr](Instance &instance) {
+                const numa_slab_generic_t *const self = static_cast<numa_slab_generic_t *>(instance.self());
+                ptr = self->slab.base + NUMA_SLAB_SLOT_COUNT * NUMA_SLAB_SLOT_BYTES;
+                return damage("slab", "free of a pointer from elsewhere", ptr);
+            };
+            contract::reports(subject, beyond, give);
+            const auto below = [&ptr](Instance &instance) {
+                const numa_slab_generic_t *const self = static_cast<numa_slab_generic_t *>(instance.self());
+                ptr = self->slab.base - NUMA_SLAB_SLOT_BYTES;
+                return damage("slab", "free of a pointer from elsewhere", ptr);
+            };
+            contract::reports(subject, below, give);
+        }
+        if (subject.free_sized != nullptr) {
+            const auto sized = [&ptr](Instance &instance) {
+                ptr = static_cast<unsigned char *>(instance.alloc());
+                return damage("slab", "free of more bytes than an object has", ptr, 0,
+                              NUMA_SLAB_PAYLOAD_BYTES, NUMA_SLAB_PAYLOAD_BYTES + 1U);
+            };
+            contract::reports(subject, sized, [&ptr](Instance &instance) {
+                instance.free_sized(ptr, NUMA_SLAB_PAYLOAD_BYTES + 1U);
+            });
+        }
     }
 }
 
@@ -213,5 +418,15 @@ TEST_CASE("numa_slab: poison: a freed object is full of the pattern", "[poison]"
 {
     for (const lamina_subject *const subject : subjects) {
         contract::bytes_after_free(*subject, 8U, 64U, static_cast<unsigned char>(0xDE));
+    }
+}
+
+TEST_CASE("numa_slab: poison: a write after free is told to the letter", "[poison]")
+{
+    for (const lamina_subject *const subject : subjects) {
+        for (const int offset : {8, 36, 63}) {
+            contract::watched_byte(*subject, true, offset, "poison", "written after free",
+                                   static_cast<std::size_t>(offset) + 0U);
+        }
     }
 }

@@ -71,21 +71,18 @@ static void web_connections_generic_free_stray(web_connections_generic_t *self, 
     }
     const unsigned char *const slot = (unsigned char *)ptr;
     const char *what = "free of a pointer from elsewhere";
-    size_t inside = 0;
     const size_t span = WEB_CONNECTIONS_SLOT_COUNT * WEB_CONNECTIONS_SLOT_BYTES;
     if ((uintptr_t)slot - (uintptr_t)self->slab.base < span) {
-        const size_t offset = (uintptr_t)slot - (uintptr_t)self->slab.base;
         what = (lamina_rotr((uintptr_t)slot - (uintptr_t)self->slab.base, WEB_CONNECTIONS_SLOT_SHIFT) <
                 WEB_CONNECTIONS_SLOT_COUNT)
                    ? "free of a slot that was never handed out"
                    : "free of a pointer that starts no slot";
-        inside = offset % WEB_CONNECTIONS_SLOT_BYTES;
     }
     const lamina_corruption event = {.stack = "web_connections",
                                      .layer = "slab",
                                      .what = what,
                                      .address = ptr,
-                                     .offset = inside,
+                                     .offset = 0,
                                      .expected = 0,
                                      .found = 0};
     lamina_corruption_abort(&event);

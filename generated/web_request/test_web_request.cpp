@@ -162,3 +162,109 @@ TEST_CASE("web_request: mmap commits in steps, and what lies beyond faults", "[m
         contract::lazy_commit(*subject, 65536U);
     }
 }
+
+TEST_CASE("web_request: mmap: a system with larger pages is refused", "[mmap]")
+{
+    for (const lamina_subject *const subject : subjects) {
+        contract::larger_pages(*subject);
+    }
+}
+
+TEST_CASE("web_request: mmap: what is given back is gone, and nothing else", "[mmap]")
+{
+    for (const lamina_subject *const subject : subjects) {
+        if (subject->release_unused != nullptr) {
+            contract::gives_back(*subject);
+        }
+    }
+}
+
+TEST_CASE("web_request: mmap: nothing is held before init and after destroy", "[mmap]")
+{
+    contract::holds_nothing(web_request_flat_subject, [](const void *handle) -> const void * {
+        return static_cast<const web_request_t *>(handle)->mmap.base;
+    });
+    contract::holds_nothing(web_request_generic_subject, [](const void *handle) -> const void * {
+        return static_cast<const web_request_generic_t *>(handle)->mmap.base;
+    });
+}
+
+TEST_CASE("web_request: mmap: the system lends what the layout needs, to the byte", "[mmap]")
+{
+    for (const lamina_subject *const subject : subjects) {
+        contract::lends(*subject, 16777216U, 16777216U);
+    }
+}
+
+// ------------------------------------------ bump ------------------------------------------
+
+TEST_CASE("web_request: bump: check tells a cursor or limit that is out of place", "[bump]")
+{
+    using lamina::testing::damage;
+    {
+        Instance instance(web_request_flat_subject);
+        REQUIRE(instance.alive());
+        REQUIRE(instance.alloc(WEB_REQUEST_MIN_ALIGN * 2U, 1) != nullptr);
+        web_request_t *const self = static_cast<web_request_t *>(instance.self());
+        unsigned char *const cursor = self->bump.cursor;
+        unsigned char *const limit = self->bump.limit;
+        const auto place = [](const unsigned char *at) {
+            return static_cast<std::uint64_t>(lamina::testing::address_of(at));
+        };
+        contract::check_is_content(instance);
+        self->bump.cursor = self->bump.base - WEB_REQUEST_MIN_ALIGN;
+        contract::check_says(instance, damage("bump", "cursor left the memory", self->bump.base, 0,
+                                              place(limit), place(self->bump.cursor)));
+        self->bump.cursor = limit + WEB_REQUEST_MIN_ALIGN;
+        contract::check_says(instance, damage("bump", "cursor left the memory", self->bump.base, 0,
+                                              place(limit), place(self->bump.cursor)));
+        self->bump.cursor = limit;
+        contract::check_is_content(instance);
+        self->bump.cursor = self->bump.base;
+        contract::check_is_content(instance);
+        self->bump.cursor = self->bump.base + 1;
+        contract::check_says(instance, damage("bump", "cursor is between two granules", self->bump.cursor, 0,
+                                              WEB_REQUEST_MIN_ALIGN, place(self->bump.cursor)));
+        self->bump.cursor = cursor;
+        self->bump.limit = self->bump.base + WEB_REQUEST_CAPACITY_BYTES;
+        contract::check_is_content(instance);
+        self->bump.limit += 1;
+        contract::check_says(instance, damage("bump", "limit left the memory", self->bump.base, 0,
+                                              WEB_REQUEST_CAPACITY_BYTES, place(self->bump.limit)));
+        self->bump.limit = limit;
+        contract::check_is_content(instance);
+    }
+    {
+        Instance instance(web_request_generic_subject);
+        REQUIRE(instance.alive());
+        REQUIRE(instance.alloc(WEB_REQUEST_MIN_ALIGN * 2U, 1) != nullptr);
+        web_request_generic_t *const self = static_cast<web_request_generic_t *>(instance.self());
+        unsigned char *const cursor = self->bump.cursor;
+        unsigned char *const limit = self->bump.limit;
+        const auto place = [](const unsigned char *at) {
+            return static_cast<std::uint64_t>(lamina::testing::address_of(at));
+        };
+        contract::check_is_content(instance);
+        self->bump.cursor = self->bump.base - WEB_REQUEST_MIN_ALIGN;
+        contract::check_says(instance, damage("bump", "cursor left the memory", self->bump.base, 0,
+                                              place(limit), place(self->bump.cursor)));
+        self->bump.cursor = limit + WEB_REQUEST_MIN_ALIGN;
+        contract::check_says(instance, damage("bump", "cursor left the memory", self->bump.base, 0,
+                                              place(limit), place(self->bump.cursor)));
+        self->bump.cursor = limit;
+        contract::check_is_content(instance);
+        self->bump.cursor = self->bump.base;
+        contract::check_is_content(instance);
+        self->bump.cursor = self->bump.base + 1;
+        contract::check_says(instance, damage("bump", "cursor is between two granules", self->bump.cursor, 0,
+                                              WEB_REQUEST_MIN_ALIGN, place(self->bump.cursor)));
+        self->bump.cursor = cursor;
+        self->bump.limit = self->bump.base + WEB_REQUEST_CAPACITY_BYTES;
+        contract::check_is_content(instance);
+        self->bump.limit += 1;
+        contract::check_says(instance, damage("bump", "limit left the memory", self->bump.base, 0,
+                                              WEB_REQUEST_CAPACITY_BYTES, place(self->bump.limit)));
+        self->bump.limit = limit;
+        contract::check_is_content(instance);
+    }
+}
