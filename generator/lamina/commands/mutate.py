@@ -50,8 +50,9 @@ class Progress:
 class Session:
     """All mutants of all stacks through all benches."""
 
-    def __init__(self, tools: runner.Toolbox, texts: dict[str, dict[str, str]], level: str, sanitizer: str) -> None:
-        self.tools, self.texts, self.level, self.sanitizer = tools, texts, level, sanitizer
+    def __init__(self, tools: runner.Toolbox, texts: dict[str, dict[str, str]], level: str, sanitizer: str,
+                 deep: bool) -> None:
+        self.tools, self.texts, self.level, self.sanitizer, self.deep = tools, texts, level, sanitizer, deep
         self.benches: dict[tuple[str, str], Bench] = {}
         self.locks: dict[tuple[str, str], threading.Lock] = {}
         self.lock = threading.Lock()
@@ -79,7 +80,7 @@ class Session:
                 verdict = Verdict(mutant, ACCEPTED, entry.name)
             elif not special and bench.identical(folder / "object", mutant):
                 verdict = Verdict(mutant, IDENTICAL, "the same object code")
-        if verdict.state == SURVIVED and not self.sanitizer:  # what plain runs can't see, a sanitizer may
+        if verdict.state == SURVIVED and self.deep and not self.sanitizer:  # what plain runs can't see, a sanitizer may
             threads = special == "thread" and "threads_" in self.texts[mutant.stack][f"test_{mutant.stack}.cpp"]
             sanitizer = "thread" if threads else "address,undefined"
             verdict = self.bench(mutant.stack, sanitizer).examine(folder / sanitizer.partition(",")[0], mutant)
@@ -190,6 +191,7 @@ def _print_markdown(ctx: click.Context, _param: click.Parameter, value: bool) ->
 @click.option("--jobs", "-j", type=click.IntRange(min=1), default=None, metavar="N", help="Mutants at a time; as many as processors.")
 @click.option("--list", "as_list", is_flag=True, help="Print the mutants, and run none.")
 @click.option("--sanitize", is_flag=True, help="Build with the address and undefined behaviour sanitizers.")
+@click.option("--deep/--no-deep", default=True, show_default=True, help="Try survivors again under the sanitizers.")
 @click.option("--json", "as_json", type=click.Path(dir_okay=False), metavar="FILE", help="Write every verdict as JSON.")
 @click.option("--cc", default="gcc", show_default=True, metavar="COMMAND", help="The C compiler.")
 @click.option("--cxx", default="g++", show_default=True, metavar="COMMAND", help="The C++ compiler.")
@@ -197,7 +199,7 @@ def _print_markdown(ctx: click.Context, _param: click.Parameter, value: bool) ->
 @click.option("--markdown", is_flag=True, hidden=True, is_eager=True, expose_value=False, callback=_print_markdown)
 def COMMAND(specs: tuple[str, ...], include: tuple[str, ...], only: tuple[str, ...], diagnostics: str,
             warnings: tuple[str, ...], kinds: tuple[str, ...], ids: tuple[str, ...], sample: int | None, seed: int,
-            jobs: int | None, as_list: bool, sanitize: bool, as_json: str | None, cc: str, cxx: str, quiet: bool) -> None:
+            jobs: int | None, as_list: bool, sanitize: bool, deep: bool, as_json: str | None, cc: str, cxx: str, quiet: bool) -> None:
     """Put small faults into the C that SPECS emit, and see that the tests catch each.
 
     A mutant is the header and source of a stack with one fault at one place. It is killed when a generated test fails,
@@ -238,7 +240,7 @@ def COMMAND(specs: tuple[str, ...], include: tuple[str, ...], only: tuple[str, .
     root = Path(tempfile.mkdtemp(prefix="lamina-mutate-"))
     try:
         tools = runner.Toolbox(shlex.split(cc), shlex.split(cxx), root)
-        session = Session(tools, texts, "-O1", "address,undefined" if sanitize else "")
+        session = Session(tools, texts, "-O1", "address,undefined" if sanitize else "", deep)
         verdicts = examine_all(session, mutants, jobs or os.cpu_count() or 1, quiet)
     except runner.MissingTool as error:
         raise Failed(ENVIRONMENT, str(error)) from None

@@ -319,8 +319,8 @@ dropped("drop-update", "a field of the state isn't brought up to date",
 
 def _independent(one: str, two: str) -> bool:
     """Whether two assignments without calls touch different places, so that their order is no matter."""
-    parts = [re.fullmatch(r"([\w.> -]+?) = ([^()]*) ;", text) for text in (one, two)]
-    if not all(parts):
+    parts = [re.fullmatch(r"([\w.> -]+?) [*+-]?= (.*) ;", text) for text in (one, two)]
+    if not all(parts) or any(re.search(r"(?!sizeof)\b\w+ \(", text) for text in (one, two)):
         return False
     a, b = (part for part in parts if part)
     return a[1] not in b[0] and b[1] not in a[0]
@@ -364,6 +364,14 @@ dropped("drop-report", "damage that was found isn't reported", r"(lamina_corrupt
         r"\w+_double_free|\w+_stray|\w+_missized) \(")
 
 
+def _silent(site: Site, at: int) -> bool:
+    """Whether the value at `at` is an event's offset that says nothing, as there are no two values to compare: see
+    lamina/report.h."""
+    around = " ".join(t.text for t in site.tokens[at - 3:at + 60])
+    values = re.match(r"\. offset = [^,]* , \. expected = (.*?) , \. found = (.*?) }", around)
+    return values is not None and values[1] == values[2]
+
+
 @kind("wrong-report", "the report of damage names something else")
 def _(site: Site) -> Iterator[Place]:
     wrong = {"stack": '"?"', "layer": '"?"', "what": '"?"', "address": "NULL"}
@@ -377,11 +385,8 @@ def _(site: Site) -> Iterator[Place]:
                     last = site.source.match(last) if site.tokens[last].text in OPEN else last
                     last += 1 if site.tokens[last + 1].text not in (",", "}") else 0
                 new = wrong.get(name) or f"({site.source.between(first, last)}) + 1U"
-                if name == "offset":  # says nothing where there are no two values to compare: lamina/report.h
-                    values = re.match(r" \. expected = (.*?) , \. found = (.*?) }", " ".join(
-                        t.text for t in site.tokens[last + 2:last + 60]).join((" ", "")))
-                    if values and values[1] == values[2]:
-                        continue
+                if name == "offset" and _silent(site, first):
+                    continue
                 yield site.place(function, first, last, new, f".{name} = {new}")
 
 
@@ -543,7 +548,7 @@ def _(site: Site) -> Iterator[Place]:
     for function in site.source.functions:
         for at in range(function.opening, function.closing):
             token = site.tokens[at]
-            if token.kind == "number":
+            if token.kind == "number" and not _silent(site, at):
                 for new in (f"({token.text} + 1U)", f"({token.text} - 1U)") if token.text.strip("uUlL") not in ("0", "0x0") \
                         else ("1U",):
                     yield site.place(function, at, at, new, f"{token.text} becomes {new}")

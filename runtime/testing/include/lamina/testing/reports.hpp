@@ -244,7 +244,9 @@ inline Findings gives_back(const lamina_subject &subject) {
                 fill(ptr, size, 0x5A);
                 blocks.push_back(ptr);
             }
-            if (subject.reset != nullptr) {
+            if (subject.rewind != nullptr) {
+                expect(findings, subject.rewind(self, 0), "rewind to the start was refused");
+            } else if (subject.reset != nullptr) {
                 instance.reset();
             }
         };
@@ -259,11 +261,11 @@ inline Findings gives_back(const lamina_subject &subject) {
             expect(findings, instance.memory().committed == had, "a refused release left ",
                    instance.memory().committed, " bytes committed of ", had);
         }
-        const std::size_t bytes = subject.release_unused(self);
+        const std::size_t bytes = subject.release_unused(self) + (fired ? 0 : refused);
         const std::size_t has = instance.memory().committed;
-        expect(findings, had - has == bytes + (fired ? 0 : refused), "release_unused says ", bytes, " bytes, ",
-               had - has, " are no longer committed");
-        expect(findings, subject.reset == nullptr || bytes + refused != 0 || had == has, "nothing was given back");
+        expect(findings, had - has == bytes, "release_unused says ", bytes, " bytes, ", had - has,
+               " are no longer committed");
+        expect(findings, subject.reset == nullptr || bytes != 0, "nothing was given back");
         if (bytes != 0) {
             expect(findings, faults(instance.memory().base + has), "the first byte behind what is committed doesn't fault");
             expect(findings, faults(instance.memory().base + had - 1), "the last byte that was given back doesn't fault");
@@ -301,6 +303,10 @@ inline Findings larger_pages(const lamina_subject &subject) {
         Instance instance(subject, 0, Instance::not_started());
         Table table;
         Table::current() = &table;
+        const std::uintptr_t stale = std::uintptr_t{0x7000} << 32U; // a page's address, for whoever trusts the handle
+        for (std::size_t at = 0; at + sizeof stale <= subject.handle_bytes; at += sizeof stale) {
+            std::memcpy(static_cast<unsigned char *>(instance.self()) + at, &stale, sizeof stale);
+        }
         lamina_fail_off();
         lamina_fail_at(0, 0); // the runtime forgets the page size that it knows
         lamina_os_calls.sysconf = &Table::sysconf;
@@ -360,6 +366,354 @@ inline Findings lends(const lamina_subject &subject, std::size_t bytes, std::siz
     return findings;
 }
 
+// The edges of a bump: sizes and alignments that just fit, or just don't. `step`: bytes that the first commit adds; 0
+// where all memory is there from the start.
+inline Findings bump_edges(const lamina_subject &subject, std::size_t capacity, std::size_t granule, std::size_t step) {
+    return guarded([&] {
+        Findings findings;
+        const auto fresh_one = [&](const std::function<void(Instance &)> &body) {
+            Instance instance(subject);
+            instance.stop_keeping_books();
+            if (detail::started(findings, instance)) {
+                body(instance);
+                instance.check(findings, "at an edge");
+            }
+        };
+        const auto refused = [&](Instance &instance, std::size_t size, std::size_t align) {
+            lamina_set_last_os_error(0);
+            expect(findings, instance.alloc(size, align) == nullptr, size, " bytes aligned to ", align, " weren't refused");
+            expect(findings, lamina_last_os_error() == LAMINA_OS_ERROR_INVALID, size, " bytes aligned to ", align,
+                   " leave the error ", lamina_last_os_error());
+        };
+        fresh_one([&](Instance &instance) {
+            refused(instance, 0, 1);
+            refused(instance, 8, 0);
+            refused(instance, 8, 3);
+            lamina_set_last_os_error(0);
+            if (subject.rewind != nullptr) {
+                expect(findings, !subject.rewind(instance.self(), capacity), "a rewind upwards wasn't refused");
+                expect(findings, lamina_last_os_error() == LAMINA_OS_ERROR_INVALID, "it leaves the error ",
+                       lamina_last_os_error());
+                if (granule > 1) {
+                    (void)instance.alloc(granule * 2, 1);
+                    expect(findings, !subject.rewind(instance.self(), 1), "a rewind between two granules wasn't refused");
+                }
+            }
+        });
+        fresh_one([&](Instance &instance) { // whom it owns
+            auto *const ptr = static_cast<unsigned char *>(instance.alloc(granule, 1));
+            if (subject.owns != nullptr && ptr != nullptr) {
+                expect(findings, subject.owns(instance.self(), ptr + granule - 1), "the last byte isn't owned");
+                expect(findings, !subject.owns(instance.self(), ptr + granule), "the byte behind the last is owned");
+            }
+        });
+        const std::size_t first = step != 0 ? step : capacity;
+        const auto committed = [&](Instance &instance, const char *when) {
+            const std::size_t now = instance.memory().committed;
+            expect(findings, step == 0 || now == step, when, ": ", now, " bytes are committed, ", step, " suffice");
+        };
+        if (first % granule == 0) {
+            fresh_one([&](Instance &instance) { // exactly what is there
+                expect(findings, instance.alloc(granule, 1) != nullptr && instance.alloc(first - granule, 1) != nullptr,
+                       "exactly what is there was refused");
+                committed(instance, "filled");
+            });
+            fresh_one([&](Instance &instance) { // with padding, exactly
+                const std::size_t align = granule * 2;
+                (void)instance.alloc(granule, 1);
+                void *const ptr = instance.alloc(first - align, align);
+                expect(findings, ptr != nullptr, "what fits behind its padding was refused");
+                committed(instance, "filled behind padding");
+            });
+            fresh_one([&](Instance &instance) { // padding that doesn't fit in what is there
+                (void)instance.alloc(first - 2 * granule, 1);
+                auto *const ptr = static_cast<unsigned char *>(instance.alloc(granule, 4096));
+                expect(findings, (ptr != nullptr) == (step != 0), "a block that needs more than there is, with its padding");
+                if (ptr != nullptr) {
+                    fill(ptr, granule, 1);
+                }
+            });
+            fresh_one([&](Instance &instance) { // the same at the end of all
+                (void)instance.alloc(capacity - 2 * granule, 1);
+                expect(findings, instance.alloc(granule, 4096) == nullptr, "padding over the end was handed out");
+                expect(findings, instance.alloc(2 * granule, 1) != nullptr, "the last bytes were refused");
+            });
+            if (subject.resize != nullptr) {
+                fresh_one([&](Instance &instance) {
+                    void *const ptr = instance.alloc(granule, 1);
+                    expect(findings, subject.resize(instance.self(), ptr, granule, first), "growing over all that is there");
+                    committed(instance, "grown");
+                    expect(findings, subject.resize(instance.self(), ptr, first, granule), "shrinking back");
+                    expect(findings, subject.resize(instance.self(), ptr, granule, 1), "shrinking to a byte");
+                    expect(findings, subject.resize(instance.self(), ptr, 1, granule), "growing from a byte");
+                    expect(findings, subject.in_use == nullptr || subject.in_use(instance.self()) == granule,
+                           "a shrunk block keeps its bytes");
+                    expect(findings, !subject.resize(instance.self(), nullptr, granule * 2, granule), "resize of NULL");
+                    expect(findings, !subject.resize(instance.self(), ptr, granule, 0), "resize to nothing");
+                    expect(findings, !subject.resize(instance.self(), ptr, 0, granule), "resize from nothing");
+                    void *const next = instance.alloc(granule + 1, 1);
+                    (void)instance.alloc(granule, 1);
+                    expect(findings, granule == 1 || subject.resize(instance.self(), next, granule + 1, 2 * granule),
+                           "a block's own last bytes were refused");
+                    expect(findings, !subject.resize(instance.self(), next, granule + 1, 2 * granule + 1),
+                           "a block grew into its neighbour");
+                });
+            }
+            if (subject.realloc != nullptr && capacity >= 8192 && granule < 64) {
+                fresh_one([&](Instance &instance) { // moves for its alignment's sake, to the very end
+                    auto *ptr = static_cast<unsigned char *>(instance.alloc(granule, 1));
+                    ptr = static_cast<unsigned char *>(instance.alloc(4096 + granule, 1));
+                    if (!expect(findings, ptr != nullptr, "a block was refused")) {
+                        return;
+                    }
+                    fill_pattern(ptr, 0, 4096 + granule, 1);
+                    for (const std::size_t align : {std::size_t{0}, std::size_t{3}}) {
+                        expect(findings, instance.realloc(ptr, 4096 + granule, 64, align) == nullptr,
+                               "realloc with an alignment of ", align, " wasn't refused");
+                    }
+                    const std::size_t used = subject.mark != nullptr ? subject.mark(instance.self()) : 4096 + 2 * granule;
+                    (void)instance.alloc(capacity - used - 64, 1);
+                    auto *const moved = static_cast<unsigned char *>(instance.realloc(ptr, 4096 + granule, 64, 64));
+                    expect(findings, moved != nullptr && pattern_breaks(moved, 0, 64, 1) == 64, "a block moved to the end");
+                });
+                fresh_one([&](Instance &instance) { // a copy of what there was, and of no more
+                    unsigned char *const ptr = static_cast<unsigned char *>(instance.alloc(granule, 1));
+                    auto *const next = static_cast<unsigned char *>(instance.alloc(64, 64));
+                    if (ptr == nullptr || next == nullptr) {
+                        return;
+                    }
+                    fill(ptr, granule, 0x11);
+                    auto *const target = next + 64;
+                    (void)instance.alloc(512, 1);
+                    fill(target, 512, 0x22);
+                    if (subject.rewind != nullptr && subject.mark != nullptr) {
+                        expect(findings, subject.rewind(instance.self(), subject.mark(instance.self()) - 512), "rewind");
+                        auto *const moved = static_cast<unsigned char *>(instance.realloc(ptr, granule, 256, 1));
+                        if (expect(findings, moved == target, "a block moved elsewhere")) {
+                            expect(findings, first_other(moved, 0, granule, 0x11) == granule &&
+                                   first_other(moved, granule, 256, 0x22) == 256, "realloc copied more than there was");
+                        }
+                    }
+                });
+            }
+        }
+        return findings;
+    });
+}
+
+// What each commit of a bump adds when everything before it was given back: `chunk` bytes, twice as many each time where
+// it doubles, and never more than all.
+inline Findings chunks_grow(const lamina_subject &subject, std::size_t capacity, std::size_t chunk, bool doubles) {
+    return guarded([&] {
+        Findings findings;
+        Instance instance(subject);
+        if (!detail::started(findings, instance)) {
+            return findings;
+        }
+        std::size_t wanted = chunk;
+        for (unsigned round = 0; round < 70 && findings.clean(); ++round) {
+            expect(findings, instance.alloc(1, 1) != nullptr, "round ", round, ": one byte was refused");
+            const std::size_t committed = instance.memory().committed;
+            expect(findings, committed == wanted, "round ", round, ": ", committed, " bytes are committed, not ", wanted);
+            expect(findings, subject.rewind(instance.self(), 0), "round ", round, ": rewind to the start was refused");
+            (void)subject.release_unused(instance.self());
+            expect(findings, instance.memory().committed == 0, "round ", round, ": something stays committed");
+            instance.check(findings, "with everything given back");
+            wanted = doubles ? std::min(wanted * 2, capacity) : wanted;
+        }
+        instance.reset();
+        // A refused release leaves what is there in use: no new chunk is asked for.
+        expect(findings, instance.alloc(1, 1) != nullptr && subject.rewind(instance.self(), 0), "after reset");
+        lamina_fail_release_at(1, ENOMEM);
+        (void)subject.release_unused(instance.self());
+        lamina_fail_off();
+        expect(findings, instance.alloc(chunk, 1) != nullptr && instance.memory().committed == chunk,
+               "after a refused release ", instance.memory().committed, " bytes are committed, not ", chunk);
+        instance.reset();
+        (void)subject.release_unused(instance.self());
+        expect(findings, instance.alloc(1, 1) != nullptr, "after reset one byte was refused");
+        expect(findings, instance.memory().committed == chunk, "after reset ", instance.memory().committed,
+               " bytes are committed, not ", chunk);
+        return findings;
+    });
+}
+
+// What a reset keeps of a bump that was used far beyond.
+inline Findings reset_keeps(const lamina_subject &subject, std::size_t capacity, std::size_t kept) {
+    return guarded([&] {
+        Findings findings;
+        for (const std::size_t size : {kept - 1, kept}) {
+            Instance instance(subject);
+            if (!detail::started(findings, instance)) {
+                return findings;
+            }
+            expect(findings, instance.alloc(capacity / 2, 1) != nullptr, "half of all was refused");
+            instance.reset();
+            const std::size_t committed = instance.memory().committed;
+            expect(findings, committed == kept, "after reset ", committed, " bytes are committed, not ", kept);
+            if (size != 0 && size <= kept) {
+                auto *const ptr = static_cast<unsigned char *>(instance.alloc(size, 1));
+                if (expect(findings, ptr != nullptr, "what reset kept was refused")) {
+                    fill(ptr, size, 1);
+                }
+                expect(findings, instance.memory().committed == kept, "what reset kept wasn't used");
+                instance.check(findings, "with what reset kept in use");
+            }
+            instance.reset();
+            instance.reset();
+            instance.check(findings, "after two resets");
+            expect(findings, instance.alloc(capacity / 2, 1) != nullptr, "half of all was refused after reset");
+        }
+        return findings;
+    });
+}
+
+// The system's calls, seen from outside: from where to where they reached.
+class Reach {
+  public:
+    Reach() : before_(lamina_os_calls) {
+        current() = this;
+        lamina_os_calls.mmap = [](void *at, std::size_t bytes, int rights, int flags, int file, long offset) {
+            see(at, bytes);
+            return current()->before_.mmap(at, bytes, rights, flags, file, offset);
+        };
+        lamina_os_calls.mprotect = [](void *at, std::size_t bytes, int rights) {
+            see(at, bytes);
+            return current()->before_.mprotect(at, bytes, rights);
+        };
+        lamina_os_calls.madvise = [](void *at, std::size_t bytes, int advice) {
+            see(at, bytes);
+            return current()->before_.madvise(at, bytes, advice);
+        };
+    }
+    ~Reach() { lamina_os_calls = before_; }
+    Reach(const Reach &) = delete;
+    Reach &operator=(const Reach &) = delete;
+    bool within(const unsigned char *from, const unsigned char *to) const {
+        return from_ >= address_of(from) && to_ <= address_of(to);
+    }
+
+  private:
+    static Reach *&current() {
+        static Reach *reach = nullptr;
+        return reach;
+    }
+    static void see(const void *at, std::size_t bytes) {
+        current()->from_ = std::min(current()->from_, address_of(at));
+        current()->to_ = std::max(current()->to_, address_of(at) + bytes);
+    }
+    lamina_os_call_table before_;
+    std::uintptr_t from_ = UINTPTR_MAX, to_ = 0;
+};
+
+// A slab on memory that is committed in steps: after pages went back, the next commit ends at a step again.
+inline Findings commits_exactly(const lamina_subject &subject, std::size_t page, std::size_t step) {
+    return guarded([&] {
+        Findings findings;
+        const std::size_t last = std::min<std::size_t>(2 * step / page + 1, 64);
+        for (std::size_t pages = 1; pages <= last && findings.clean(); ++pages) {
+            Instance instance(subject);
+            instance.stop_keeping_books();
+            if (!detail::started(findings, instance)) {
+                return findings;
+            }
+            for (std::size_t i = 0; i < pages * page / subject.payload; ++i) {
+                (void)instance.alloc();
+            }
+            const std::size_t had = instance.memory().committed;
+            {
+                const Reach reach;
+                (void)subject.release_unused(instance.self());
+                unsigned char *const base = instance.memory().base;
+                expect(findings, reach.within(base + pages * page, base + had), "giving back reached too far");
+            }
+            const std::size_t kept = instance.memory().committed;
+            expect(findings, kept == pages * page, kept, " bytes stay committed, ", pages * page, " are needed");
+            (void)instance.alloc();
+            const std::size_t wanted = (pages * page / step + 1) * step;
+            const std::size_t committed = instance.memory().committed;
+            expect(findings, committed == wanted, "after ", kept, " bytes ", committed, " are committed, not ", wanted);
+        }
+        return findings;
+    });
+}
+
+// With the system's heap behind the store: the first byte behind the store is none of its own, and NULL nobody's.
+inline Findings routes_home(const lamina_subject &subject, const std::function<void *(Instance &)> &beyond) {
+    struct Heap {
+        std::vector<void *> freed;
+        lamina_os_call_table before = lamina_os_calls;
+        static Heap *&current() {
+            static Heap *heap = nullptr;
+            return heap;
+        }
+        static void free(void *block) { current()->freed.push_back(block); }
+    };
+    return guarded([&] {
+        Findings findings;
+        Instance instance(subject);
+        instance.stop_keeping_books();
+        if (!detail::started(findings, instance) || instance.alloc() == nullptr) {
+            return findings;
+        }
+        Heap heap;
+        Heap::current() = &heap;
+        lamina_os_calls.free = &Heap::free;
+        subject.free(instance.self(), nullptr);
+        const std::size_t nothing = heap.freed.size();
+        void *const ptr = beyond(instance);
+        subject.free(instance.self(), ptr);
+        lamina_os_calls = heap.before;
+        expect(findings, nothing == 0, "NULL was given to the system's heap");
+        expect(findings, heap.freed == std::vector<void *>{ptr}, "the first address behind the store didn't go to the heap");
+        return findings;
+    });
+}
+
+// Of what is no object, nothing may be used.
+inline Findings strangers(const lamina_subject &subject) {
+    Findings findings;
+    Instance instance(subject);
+    instance.stop_keeping_books();
+    if (subject.usable_size == nullptr || !detail::started(findings, instance)) {
+        return findings;
+    }
+    auto *const ptr = static_cast<unsigned char *>(instance.alloc());
+    const auto usable = [&](const void *at) { return subject.usable_size(instance.self(), at); };
+    expect(findings, usable(ptr) == subject.payload, "an object's usable size is ", usable(ptr), ", not ", subject.payload);
+    expect(findings, usable(ptr + 1) == 0, "a place inside an object has a usable size");
+    expect(findings, usable(nullptr) == 0, "NULL has a usable size");
+    expect(findings, usable(&findings) == 0, "a local variable has a usable size");
+    return findings;
+}
+
+// While an instance has what there is one of, another init is refused and takes nothing away; destroy makes it free.
+inline Findings one_at_a_time(const lamina_subject &subject, bool tells_error) {
+    Findings findings;
+    Instance first(subject);
+    if (!detail::started(findings, first)) {
+        return findings;
+    }
+    void *const ptr = first.alloc();
+    const State before = first.state();
+    for (unsigned round = 0; round < 2; ++round) {
+        lamina_set_last_os_error(0);
+        Instance second(subject, 0, Instance::not_started());
+        const lamina_status status = second.start();
+        expect(findings, status == LAMINA_ERR_BUSY, "a second init is answered by: ", lamina_status_text(status));
+        expect(findings, !tells_error || lamina_last_os_error() == LAMINA_OS_ERROR_INVALID, "a refused init leaves the error ",
+               lamina_last_os_error());
+        expect_unchanged(findings, before, first.state(), "a refused init");
+    }
+    expect(findings, ptr != nullptr && first.alloc() != ptr, "the first instance lost its block");
+    first.check(findings, "after refused inits");
+    first.destroy();
+    Instance third(subject);
+    (void)detail::started(findings, third);
+    expect(findings, third.alloc() == ptr, "after destroy the buffer isn't used from its start");
+    return findings;
+}
+
 } // namespace checks
 
 namespace contract {
@@ -407,6 +761,35 @@ inline void holds_nothing(const lamina_subject &subject, const std::function<con
 inline void lends(const lamina_subject &subject, std::size_t bytes, std::size_t usable) {
     INFO("subject: " << name_of(subject));
     LAMINA_REQUIRE_CLEAN(checks::lends(subject, bytes, usable));
+}
+
+inline void bump_edges(const lamina_subject &subject, std::size_t capacity, std::size_t granule, std::size_t step) {
+    INFO("subject: " << name_of(subject));
+    LAMINA_REQUIRE_CLEAN(checks::bump_edges(subject, capacity, granule, step));
+}
+inline void chunks_grow(const lamina_subject &subject, std::size_t capacity, std::size_t chunk, bool doubles) {
+    INFO("subject: " << name_of(subject));
+    LAMINA_REQUIRE_CLEAN(checks::chunks_grow(subject, capacity, chunk, doubles));
+}
+inline void reset_keeps(const lamina_subject &subject, std::size_t capacity, std::size_t kept) {
+    INFO("subject: " << name_of(subject));
+    LAMINA_REQUIRE_CLEAN(checks::reset_keeps(subject, capacity, kept));
+}
+inline void commits_exactly(const lamina_subject &subject, std::size_t page, std::size_t step) {
+    INFO("subject: " << name_of(subject));
+    LAMINA_REQUIRE_CLEAN(checks::commits_exactly(subject, page, step));
+}
+inline void routes_home(const lamina_subject &subject, const std::function<void *(Instance &)> &beyond) {
+    INFO("subject: " << name_of(subject));
+    LAMINA_REQUIRE_CLEAN(checks::routes_home(subject, beyond));
+}
+inline void one_at_a_time(const lamina_subject &subject, bool tells_error) {
+    INFO("subject: " << name_of(subject));
+    LAMINA_REQUIRE_CLEAN(checks::one_at_a_time(subject, tells_error));
+}
+inline void strangers(const lamina_subject &subject) {
+    INFO("subject: " << name_of(subject));
+    LAMINA_REQUIRE_CLEAN(checks::strangers(subject));
 }
 
 } // namespace contract
