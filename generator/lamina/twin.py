@@ -111,6 +111,7 @@ def _layer(composer: Composer, S: SimpleNamespace, layer: Layer, views: dict[str
     out.functions = composer.macro(layer, "functions", branch, Form.LAYER)
     out.helpers = composer.macro(layer, "helpers", branch, Form.LAYER)
     bodies: dict[str, str] = {}
+    damaged = {n: composer.branch_fn(branch, f"damaged_{n}", True) for n in ("free", "live")}
 
     def text(name: str, **more: Any) -> str:
         return composer.macro(layer, name, branch, Form.LAYER, **more)
@@ -143,9 +144,9 @@ def _layer(composer: Composer, S: SimpleNamespace, layer: Layer, views: dict[str
         verify = " && ".join(t for t in (text("intact_any"), text("intact_freed")) if t)
         ok = text("alloc_ok")
         if verify or ok:
-            bodies["alloc"] = macros.layer_alloc(S, "", verify, ok, "", S.bail, "self->link.below")
+            bodies["alloc"] = macros.layer_alloc(S, damaged["free"], "", verify, ok, "", S.bail, "self->link.below")
         if text("intact_any") and S.checks:
-            bodies["vet"] = macros.layer_vet(S, text("intact_any"), S.bail)
+            bodies["vet"] = macros.layer_vet(S, damaged["live"], text("intact_any"), S.bail)
         holds = composer.holds_back(layer)
         free = text("free", down="self->link.below->ops->free(self->link.below, slot);")
         if free and S.can.free:
@@ -155,7 +156,7 @@ def _layer(composer: Composer, S: SimpleNamespace, layer: Layer, views: dict[str
     elif layer.role is Role.OBSERVER:
         admit, ok, fail = text("admit"), text("alloc_ok"), text("alloc_fail")
         if admit or ok or fail:
-            bodies["alloc"] = macros.layer_alloc(S, admit, "", ok, fail, "", "self->link.below")
+            bodies["alloc"] = macros.layer_alloc(S, "", admit, "", ok, fail, "", "self->link.below")
         if text("retire") and S.can.free:
             bodies["retire"] = text("retire") + "\nself->link.below->ops->retire(self->link.below, slot);"
     elif layer.role is Role.ACCESS:

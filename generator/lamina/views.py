@@ -247,6 +247,7 @@ def _branch_view(composer: Composer, branch: Branch, form: Form, generic: bool) 
     inspect_form = Form.HANDLE if generic else Form.FLAT
     view.inspect_any_text = composer.join(branch.blocks, "inspect_any", branch, inspect_form)
     view.inspect_freed_text = composer.join(branch.blocks, "inspect_freed", branch, inspect_form)
+    view.fn_damaged = {n: composer.branch_fn(branch, f"damaged_{n}", generic) for n in ("free", "live")}
     view.fn_inspect = {n: composer.branch_fn(branch, f"inspect_{n}", generic) for n in ("any", "freed")}
     return view
 

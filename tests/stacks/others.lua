@@ -65,6 +65,9 @@ add("fallback_slabs", {}, lamina.fallback {
 add("fallback_guarded", {}, lamina.fallback {
   primary = { lamina.mmap {}, lamina.slab { payload = 64, align = 8, count = 16, link = "mac" }, lamina.canary {}, lamina.poison {} },
   secondary = { lamina.mmap {}, lamina.guard { every = 8 }, lamina.slab { payload = 64, align = 8, count = 64, free_map = "bitmap" }, lamina.canary {}, lamina.poison {} } })
+add("fallback_second", {}, lamina.fallback {
+  primary = { lamina.static { place = "handle" }, lamina.slab { slot = 64, align = 8, count = 16 } },
+  secondary = { lamina.mmap { guard_at_end = true }, lamina.split_metadata {}, lamina.slab { payload = 64, align = 8, count = 64, free_map = "byte" }, lamina.canary {}, lamina.poison {} } })
 add("fallback_bump", {}, lamina.fallback { primary = { lamina.static { bytes = 1024, place = "handle" }, lamina.bump {} }, secondary = { lamina.system {} } }, lamina.statistics {})
 add("fallback_fault", {}, lamina.fallback { primary = { lamina.mmap {}, lamina.slab { slot = 64, count = 8 } }, secondary = { lamina.system {} } }, lamina.fault {}, lamina.watermark { levels = { 4 } })
 add("system_alone", {}, lamina.system {}, lamina.statistics {})
