@@ -219,6 +219,12 @@ TEST_CASE("auth_service: slab: a bad free is told to the letter", "[slab]")
                 },
                 give);
         }
+        const auto last_byte = [&ptr](Instance &instance) {
+            const auth_service_t *const self = static_cast<auth_service_t *>(instance.self());
+            ptr = self->slab.base + AUTH_SERVICE_SLOT_COUNT * AUTH_SERVICE_SLOT_BYTES - 1U;
+            return damage("slab", "free of a pointer that starts no slot", ptr);
+        };
+        contract::reports(subject, last_byte, give);
         const auto never_cut = [&ptr](Instance &instance) {
             (void)instance.alloc();
             const auth_service_t *const self = static_cast<auth_service_t *>(instance.self());
@@ -264,6 +270,12 @@ TEST_CASE("auth_service: slab: a bad free is told to the letter", "[slab]")
                 },
                 give);
         }
+        const auto last_byte = [&ptr](Instance &instance) {
+            const auth_service_generic_t *const self = static_cast<auth_service_generic_t *>(instance.self());
+            ptr = self->slab.base + AUTH_SERVICE_SLOT_COUNT * AUTH_SERVICE_SLOT_BYTES - 1U;
+            return damage("slab", "free of a pointer that starts no slot", ptr);
+        };
+        contract::reports(subject, last_byte, give);
         const auto never_cut = [&ptr](Instance &instance) {
             (void)instance.alloc();
             const auth_service_generic_t *const self = static_cast<auth_service_generic_t *>(instance.self());
@@ -297,6 +309,13 @@ TEST_CASE("auth_service: slab: a bad free is told to the letter", "[slab]")
                 instance.free_sized(ptr, AUTH_SERVICE_PAYLOAD_BYTES + 1U);
             });
         }
+    }
+}
+
+TEST_CASE("auth_service: slab: nothing may be used of what is no object", "[slab]")
+{
+    for (const lamina_subject *const subject : subjects) {
+        contract::strangers(*subject);
     }
 }
 

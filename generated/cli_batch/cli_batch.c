@@ -10,7 +10,6 @@
 #include "cli_batch.h"
 
 static LAMINA_ALIGNED(64) unsigned char cli_batch_buffer[CLI_BATCH_BUFFER_BYTES];
-static bool cli_batch_buffer_taken; /* by the one instance that may cut it up */
 
 cli_batch_t cli_batch_instance;
 static bool cli_batch_ready; /* between init and destroy */
@@ -34,18 +33,12 @@ lamina_status cli_batch_init(void)
 {
     cli_batch_t *const self = &cli_batch_instance;
 
-    lamina_status status = LAMINA_OK;
     if (cli_batch_ready) {
+        lamina_set_last_os_error(LAMINA_OS_ERROR_INVALID);
         return LAMINA_ERR_BUSY;
     }
 
     /* static */
-    if (cli_batch_buffer_taken) {
-        status = LAMINA_ERR_BUSY;
-        lamina_set_last_os_error(LAMINA_OS_ERROR_INVALID);
-        goto refused;
-    }
-    cli_batch_buffer_taken = true;
     unsigned char *base = cli_batch_buffer;
     /* bump */
     self->bump.base = base;
@@ -53,17 +46,10 @@ lamina_status cli_batch_init(void)
     self->bump.limit = base + CLI_BATCH_CAPACITY_BYTES;
     cli_batch_ready = true;
     return LAMINA_OK;
-refused:
-    return status;
 }
 
 void cli_batch_destroy(void)
 {
-    if (!cli_batch_ready) {
-        return;
-    }
-
-    cli_batch_buffer_taken = false;
     cli_batch_ready = false;
 }
 

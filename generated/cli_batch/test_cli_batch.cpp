@@ -140,6 +140,15 @@ TEST_CASE("cli_batch: flat, generic and model agree", "[differential]")
     contract::flat_against_generic(cli_batch_flat_subject, cli_batch_generic_subject);
 }
 
+// ------------------------------------------ static_source ------------------------------------------
+
+TEST_CASE("cli_batch: static: the buffer is one instance's at a time", "[static]")
+{
+    for (const lamina_subject *const subject : subjects) {
+        contract::one_at_a_time(*subject, true);
+    }
+}
+
 // ------------------------------------------ bump ------------------------------------------
 
 TEST_CASE("cli_batch: bump: check tells a cursor or limit that is out of place", "[bump]")
@@ -210,5 +219,14 @@ TEST_CASE("cli_batch: bump: check tells a cursor or limit that is out of place",
                                               CLI_BATCH_CAPACITY_BYTES, place(self->bump.limit)));
         self->bump.limit = limit;
         contract::check_is_content(instance);
+    }
+}
+
+TEST_CASE("cli_batch: bump: sizes and alignments that just fit, and just don't", "[bump]")
+{
+    for (const lamina_subject *const subject : subjects) {
+        if (lamina::testing::has_flag(*subject, LAMINA_SUBJECT_BUMP)) {
+            contract::bump_edges(*subject, 65536U, 16U, 0U);
+        }
     }
 }

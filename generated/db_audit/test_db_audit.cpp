@@ -356,6 +356,12 @@ TEST_CASE("db_audit: slab: check tells what is wrong with the free list", "[slab
         lamina_store_u64(link, signature);
         lamina_store_u32(link + 8, next);
         const std::size_t index = head;
+        if (instance.subject().owns != nullptr) {
+            CHECK_FALSE(instance.subject().owns(
+                instance.self(), self->slab.base + (carved / DB_AUDIT_GROUP_SLOTS) * DB_AUDIT_GROUP_STRIDE +
+                                     (carved % DB_AUDIT_GROUP_SLOTS) * DB_AUDIT_SLOT_BYTES +
+                                     DB_AUDIT_PAYLOAD_OFFSET));
+        }
         lamina_store_u64(self->slab.live + (index / 64U) * 8U,
                          lamina_load_u64(self->slab.live + (index / 64U) * 8U) ^
                              (UINT64_C(1) << (index % 64U)));
@@ -425,6 +431,12 @@ TEST_CASE("db_audit: slab: check tells what is wrong with the free list", "[slab
         lamina_store_u64(link, signature);
         lamina_store_u32(link + 8, next);
         const std::size_t index = head;
+        if (instance.subject().owns != nullptr) {
+            CHECK_FALSE(instance.subject().owns(
+                instance.self(), self->slab.base + (carved / DB_AUDIT_GROUP_SLOTS) * DB_AUDIT_GROUP_STRIDE +
+                                     (carved % DB_AUDIT_GROUP_SLOTS) * DB_AUDIT_SLOT_BYTES +
+                                     DB_AUDIT_PAYLOAD_OFFSET));
+        }
         lamina_store_u64(self->slab.live + (index / 64U) * 8U,
                          lamina_load_u64(self->slab.live + (index / 64U) * 8U) ^
                              (UINT64_C(1) << (index % 64U)));
@@ -473,6 +485,13 @@ TEST_CASE("db_audit: slab: a bad free is told to the letter", "[slab]")
                 },
                 give);
         }
+        const auto last_byte = [&ptr](Instance &instance) {
+            const db_audit_t *const self = static_cast<db_audit_t *>(instance.self());
+            ptr = self->slab.base + DB_AUDIT_GROUP_COUNT * DB_AUDIT_GROUP_STRIDE - 1U +
+                  DB_AUDIT_PAYLOAD_OFFSET;
+            return damage("slab", "free of a pointer that starts no slot", ptr);
+        };
+        contract::reports(subject, last_byte, give);
         const auto never_cut = [&ptr](Instance &instance) {
             (void)instance.alloc();
             const db_audit_t *const self = static_cast<db_audit_t *>(instance.self());
@@ -535,6 +554,13 @@ TEST_CASE("db_audit: slab: a bad free is told to the letter", "[slab]")
                 },
                 give);
         }
+        const auto last_byte = [&ptr](Instance &instance) {
+            const db_audit_generic_t *const self = static_cast<db_audit_generic_t *>(instance.self());
+            ptr = self->slab.base + DB_AUDIT_GROUP_COUNT * DB_AUDIT_GROUP_STRIDE - 1U +
+                  DB_AUDIT_PAYLOAD_OFFSET;
+            return damage("slab", "free of a pointer that starts no slot", ptr);
+        };
+        contract::reports(subject, last_byte, give);
         const auto never_cut = [&ptr](Instance &instance) {
             (void)instance.alloc();
             const db_audit_generic_t *const self = static_cast<db_audit_generic_t *>(instance.self());
@@ -583,6 +609,13 @@ TEST_CASE("db_audit: slab: a bad free is told to the letter", "[slab]")
                               (self->slab.head % DB_AUDIT_GROUP_SLOTS) * DB_AUDIT_SLOT_BYTES);
         };
         contract::reports(subject, forged, [](Instance &instance) { (void)instance.alloc(); });
+    }
+}
+
+TEST_CASE("db_audit: slab: nothing may be used of what is no object", "[slab]")
+{
+    for (const lamina_subject *const subject : subjects) {
+        contract::strangers(*subject);
     }
 }
 

@@ -227,6 +227,9 @@ TEST_CASE("db_pages: slab: check tells what is wrong with the free list", "[slab
         contract::check_says(instance,
                              damage("slab", "free list runs in a circle", slot, 0, carved, carved + 1U));
         lamina_store_ptr(link, next);
+        if (instance.subject().owns != nullptr) {
+            CHECK_FALSE(instance.subject().owns(instance.self(), outside));
+        }
         contract::check_is_content(instance);
         self->slab.carved = DB_PAGES_SLOT_COUNT + 1U;
         contract::check_says(instance, damage("slab", "more slots are cut than there are", self->slab.base, 0,
@@ -262,6 +265,9 @@ TEST_CASE("db_pages: slab: check tells what is wrong with the free list", "[slab
         contract::check_says(instance,
                              damage("slab", "free list runs in a circle", slot, 0, carved, carved + 1U));
         lamina_store_ptr(link, next);
+        if (instance.subject().owns != nullptr) {
+            CHECK_FALSE(instance.subject().owns(instance.self(), outside));
+        }
         contract::check_is_content(instance);
         self->slab.carved = DB_PAGES_SLOT_COUNT + 1U;
         contract::check_says(instance, damage("slab", "more slots are cut than there are", self->slab.base, 0,
@@ -287,6 +293,12 @@ TEST_CASE("db_pages: slab: a bad free is told to the letter", "[slab]")
                 },
                 give);
         }
+        const auto last_byte = [&ptr](Instance &instance) {
+            const db_pages_t *const self = static_cast<db_pages_t *>(instance.self());
+            ptr = self->slab.base + DB_PAGES_SLOT_COUNT * DB_PAGES_SLOT_BYTES - 1U;
+            return damage("slab", "free of a pointer that starts no slot", ptr);
+        };
+        contract::reports(subject, last_byte, give);
         const auto never_cut = [&ptr](Instance &instance) {
             (void)instance.alloc();
             const db_pages_t *const self = static_cast<db_pages_t *>(instance.self());
@@ -332,6 +344,12 @@ TEST_CASE("db_pages: slab: a bad free is told to the letter", "[slab]")
                 },
                 give);
         }
+        const auto last_byte = [&ptr](Instance &instance) {
+            const db_pages_generic_t *const self = static_cast<db_pages_generic_t *>(instance.self());
+            ptr = self->slab.base + DB_PAGES_SLOT_COUNT * DB_PAGES_SLOT_BYTES - 1U;
+            return damage("slab", "free of a pointer that starts no slot", ptr);
+        };
+        contract::reports(subject, last_byte, give);
         const auto never_cut = [&ptr](Instance &instance) {
             (void)instance.alloc();
             const db_pages_generic_t *const self = static_cast<db_pages_generic_t *>(instance.self());
@@ -363,5 +381,12 @@ TEST_CASE("db_pages: slab: a bad free is told to the letter", "[slab]")
                 instance.free_sized(ptr, DB_PAGES_PAYLOAD_BYTES + 1U);
             });
         }
+    }
+}
+
+TEST_CASE("db_pages: slab: nothing may be used of what is no object", "[slab]")
+{
+    for (const lamina_subject *const subject : subjects) {
+        contract::strangers(*subject);
     }
 }

@@ -21,10 +21,8 @@ static bool db_scratch_commit(db_scratch_t *self, size_t need)
 {
     bool out = true;
     if (need > self->mmap.committed) {
-        size_t end = (need + DB_SCRATCH_COMMIT_STEP - 1U) / DB_SCRATCH_COMMIT_STEP * DB_SCRATCH_COMMIT_STEP;
-        if (end > DB_SCRATCH_MAP_BYTES) {
-            end = DB_SCRATCH_MAP_BYTES;
-        }
+        const size_t end = (need + DB_SCRATCH_COMMIT_STEP - 1U) / DB_SCRATCH_COMMIT_STEP *
+                           DB_SCRATCH_COMMIT_STEP;
         out = lamina_os_commit(self->mmap.base + self->mmap.committed, end - self->mmap.committed);
         if (out) {
             self->mmap.committed = end;
@@ -120,7 +118,7 @@ void db_scratch_destroy(db_scratch_t *self)
 void db_scratch_reset(db_scratch_t *self)
 {
     self->bump.cursor = self->bump.base;
-    if ((self->bump.limit - self->bump.base > 0) && (db_scratch_decommit(self, 0U) != 0U)) {
+    if (db_scratch_decommit(self, 0U) != 0U) {
         self->bump.limit = self->bump.base + 0U;
     }
 }

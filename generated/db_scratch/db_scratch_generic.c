@@ -40,10 +40,8 @@ static bool db_scratch_generic_mmap_commit(db_scratch_generic_mmap *self, size_t
 {
     bool out = true;
     if (need > self->committed) {
-        size_t end = (need + self->cfg.commit_step - 1U) / self->cfg.commit_step * self->cfg.commit_step;
-        if (end > self->cfg.map_bytes) {
-            end = self->cfg.map_bytes;
-        }
+        const size_t end = (need + self->cfg.commit_step - 1U) / self->cfg.commit_step *
+                           self->cfg.commit_step;
         out = lamina_os_commit(self->base + self->committed, end - self->committed);
         if (out) {
             self->committed = end;
@@ -136,7 +134,6 @@ static void db_scratch_generic_link(db_scratch_generic_t *self)
     self->mmap.link = (db_scratch_generic_layer){
         .ops = &db_scratch_generic_mmap_ops, .below = NULL, .above = &self->bump.link, .top = self};
     self->mmap.cfg.commit_step = DB_SCRATCH_COMMIT_STEP;
-    self->mmap.cfg.map_bytes = DB_SCRATCH_MAP_BYTES;
     self->mmap.cfg.page_bytes = DB_SCRATCH_PAGE_BYTES;
     self->bump.link = (db_scratch_generic_layer){
         .ops = &db_scratch_generic_bump_ops, .below = &self->mmap.link, .above = NULL, .top = self};
@@ -201,8 +198,7 @@ void *db_scratch_generic_alloc_zeroed(db_scratch_generic_t *self, size_t size, s
 void db_scratch_generic_reset(db_scratch_generic_t *self)
 {
     self->bump.cursor = self->bump.base;
-    if ((self->bump.limit - self->bump.base > 0) &&
-        (db_scratch_generic_mmap_decommit(&self->mmap, 0U) != 0U)) {
+    if (db_scratch_generic_mmap_decommit(&self->mmap, 0U) != 0U) {
         self->bump.limit = self->bump.base + 0U;
     }
 }

@@ -268,3 +268,28 @@ TEST_CASE("db_scratch: bump: check tells a cursor or limit that is out of place"
         contract::check_is_content(instance);
     }
 }
+
+TEST_CASE("db_scratch: bump: sizes and alignments that just fit, and just don't", "[bump]")
+{
+    for (const lamina_subject *const subject : subjects) {
+        if (lamina::testing::has_flag(*subject, LAMINA_SUBJECT_BUMP)) {
+            contract::bump_edges(*subject, 67108864U, 16U, 1048576U);
+        }
+    }
+}
+
+TEST_CASE("db_scratch: bump: chunks are as large as they should be", "[bump]")
+{
+    for (const lamina_subject *const subject : subjects) {
+        if (subject->rewind != nullptr && subject->release_unused != nullptr && subject->reset != nullptr) {
+            contract::chunks_grow(*subject, 67108864U, 1048576U, false);
+        }
+    }
+}
+
+TEST_CASE("db_scratch: bump: reset keeps what it should", "[bump]")
+{
+    for (const lamina_subject *const subject : subjects) {
+        contract::reset_keeps(*subject, 67108864U, 0U);
+    }
+}

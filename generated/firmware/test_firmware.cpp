@@ -147,6 +147,15 @@ TEST_CASE("firmware: flat, generic and model agree", "[differential]")
     contract::flat_against_generic(firmware_flat_subject, firmware_generic_subject);
 }
 
+// ------------------------------------------ static_source ------------------------------------------
+
+TEST_CASE("firmware: static: the buffer is one instance's at a time", "[static]")
+{
+    for (const lamina_subject *const subject : subjects) {
+        contract::one_at_a_time(*subject, false);
+    }
+}
+
 // ------------------------------------------ slab ------------------------------------------
 
 TEST_CASE("firmware: slab: check tells what is wrong with the free list", "[slab]")
@@ -180,6 +189,9 @@ TEST_CASE("firmware: slab: check tells what is wrong with the free list", "[slab
         contract::check_says(instance,
                              damage("slab", "free list runs in a circle", slot, 0, carved, carved + 1U));
         lamina_store_ptr(link, next);
+        if (instance.subject().owns != nullptr) {
+            CHECK_FALSE(instance.subject().owns(instance.self(), outside));
+        }
         contract::check_is_content(instance);
         self->slab.carved = FIRMWARE_SLOT_COUNT + 1U;
         contract::check_says(instance, damage("slab", "more slots are cut than there are", self->slab.base, 0,
@@ -215,6 +227,9 @@ TEST_CASE("firmware: slab: check tells what is wrong with the free list", "[slab
         contract::check_says(instance,
                              damage("slab", "free list runs in a circle", slot, 0, carved, carved + 1U));
         lamina_store_ptr(link, next);
+        if (instance.subject().owns != nullptr) {
+            CHECK_FALSE(instance.subject().owns(instance.self(), outside));
+        }
         contract::check_is_content(instance);
         self->slab.carved = FIRMWARE_SLOT_COUNT + 1U;
         contract::check_says(instance, damage("slab", "more slots are cut than there are", self->slab.base, 0,
@@ -240,6 +255,12 @@ TEST_CASE("firmware: slab: a bad free is told to the letter", "[slab]")
                 },
                 give);
         }
+        const auto last_byte = [&ptr](Instance &instance) {
+            const firmware_t *const self = static_cast<firmware_t *>(instance.self());
+            ptr = self->slab.base + FIRMWARE_SLOT_COUNT * FIRMWARE_SLOT_BYTES - 1U;
+            return damage("slab", "free of a pointer that starts no slot", ptr);
+        };
+        contract::reports(subject, last_byte, give);
         const auto never_cut = [&ptr](Instance &instance) {
             (void)instance.alloc();
             const firmware_t *const self = static_cast<firmware_t *>(instance.self());
@@ -285,6 +306,12 @@ TEST_CASE("firmware: slab: a bad free is told to the letter", "[slab]")
                 },
                 give);
         }
+        const auto last_byte = [&ptr](Instance &instance) {
+            const firmware_generic_t *const self = static_cast<firmware_generic_t *>(instance.self());
+            ptr = self->slab.base + FIRMWARE_SLOT_COUNT * FIRMWARE_SLOT_BYTES - 1U;
+            return damage("slab", "free of a pointer that starts no slot", ptr);
+        };
+        contract::reports(subject, last_byte, give);
         const auto never_cut = [&ptr](Instance &instance) {
             (void)instance.alloc();
             const firmware_generic_t *const self = static_cast<firmware_generic_t *>(instance.self());
@@ -316,5 +343,12 @@ TEST_CASE("firmware: slab: a bad free is told to the letter", "[slab]")
                 instance.free_sized(ptr, FIRMWARE_PAYLOAD_BYTES + 1U);
             });
         }
+    }
+}
+
+TEST_CASE("firmware: slab: nothing may be used of what is no object", "[slab]")
+{
+    for (const lamina_subject *const subject : subjects) {
+        contract::strangers(*subject);
     }
 }

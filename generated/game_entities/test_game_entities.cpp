@@ -234,6 +234,9 @@ TEST_CASE("game_entities: slab: check tells what is wrong with the free list", "
         contract::check_says(instance,
                              damage("slab", "free list runs in a circle", slot, 0, carved, carved + 1U));
         lamina_store_ptr(link, next);
+        if (instance.subject().owns != nullptr) {
+            CHECK_FALSE(instance.subject().owns(instance.self(), outside));
+        }
         const std::size_t index = static_cast<std::size_t>(slot - self->slab.base) / GAME_ENTITIES_SLOT_BYTES;
         lamina_store_u64(self->slab.live + (index / 64U) * 8U,
                          lamina_load_u64(self->slab.live + (index / 64U) * 8U) ^
@@ -295,6 +298,9 @@ TEST_CASE("game_entities: slab: check tells what is wrong with the free list", "
         contract::check_says(instance,
                              damage("slab", "free list runs in a circle", slot, 0, carved, carved + 1U));
         lamina_store_ptr(link, next);
+        if (instance.subject().owns != nullptr) {
+            CHECK_FALSE(instance.subject().owns(instance.self(), outside));
+        }
         const std::size_t index = static_cast<std::size_t>(slot - self->slab.base) / GAME_ENTITIES_SLOT_BYTES;
         lamina_store_u64(self->slab.live + (index / 64U) * 8U,
                          lamina_load_u64(self->slab.live + (index / 64U) * 8U) ^
@@ -346,6 +352,12 @@ TEST_CASE("game_entities: slab: a bad free is told to the letter", "[slab]")
                 },
                 give);
         }
+        const auto last_byte = [&ptr](Instance &instance) {
+            const game_entities_t *const self = static_cast<game_entities_t *>(instance.self());
+            ptr = self->slab.base + GAME_ENTITIES_SLOT_COUNT * GAME_ENTITIES_SLOT_BYTES - 1U;
+            return damage("slab", "free of a pointer that starts no slot", ptr);
+        };
+        contract::reports(subject, last_byte, give);
         const auto never_cut = [&ptr](Instance &instance) {
             (void)instance.alloc();
             const game_entities_t *const self = static_cast<game_entities_t *>(instance.self());
@@ -397,6 +409,13 @@ TEST_CASE("game_entities: slab: a bad free is told to the letter", "[slab]")
                 },
                 give);
         }
+        const auto last_byte = [&ptr](Instance &instance) {
+            const game_entities_generic_t *const self = static_cast<game_entities_generic_t *>(
+                instance.self());
+            ptr = self->slab.base + GAME_ENTITIES_SLOT_COUNT * GAME_ENTITIES_SLOT_BYTES - 1U;
+            return damage("slab", "free of a pointer that starts no slot", ptr);
+        };
+        contract::reports(subject, last_byte, give);
         const auto never_cut = [&ptr](Instance &instance) {
             (void)instance.alloc();
             const game_entities_generic_t *const self = static_cast<game_entities_generic_t *>(
@@ -437,5 +456,12 @@ TEST_CASE("game_entities: slab: a bad free is told to the letter", "[slab]")
             return damage("slab", "double free", ptr, 0, 1, 0);
         };
         contract::reports(subject, twice, give);
+    }
+}
+
+TEST_CASE("game_entities: slab: nothing may be used of what is no object", "[slab]")
+{
+    for (const lamina_subject *const subject : subjects) {
+        contract::strangers(*subject);
     }
 }

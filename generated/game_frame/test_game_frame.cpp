@@ -252,3 +252,12 @@ TEST_CASE("game_frame: bump: check tells a cursor or limit that is out of place"
         contract::check_is_content(instance);
     }
 }
+
+TEST_CASE("game_frame: bump: sizes and alignments that just fit, and just don't", "[bump]")
+{
+    for (const lamina_subject *const subject : subjects) {
+        if (lamina::testing::has_flag(*subject, LAMINA_SUBJECT_BUMP)) {
+            contract::bump_edges(*subject, 1048576U, 16U, 0U);
+        }
+    }
+}

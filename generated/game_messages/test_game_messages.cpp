@@ -248,6 +248,9 @@ TEST_CASE("game_messages: slab: check tells what is wrong with the free list", "
         contract::check_says(instance,
                              damage("slab", "free list runs in a circle", slot, 0, carved, carved + 1U));
         lamina_store_ptr(link, next);
+        if (instance.subject().owns != nullptr) {
+            CHECK_FALSE(instance.subject().owns(instance.self(), outside));
+        }
         contract::check_is_content(instance);
         self->slab.carved = GAME_MESSAGES_SLOT_COUNT + 1U;
         contract::check_says(instance, damage("slab", "more slots are cut than there are", self->slab.base, 0,
@@ -283,6 +286,9 @@ TEST_CASE("game_messages: slab: check tells what is wrong with the free list", "
         contract::check_says(instance,
                              damage("slab", "free list runs in a circle", slot, 0, carved, carved + 1U));
         lamina_store_ptr(link, next);
+        if (instance.subject().owns != nullptr) {
+            CHECK_FALSE(instance.subject().owns(instance.self(), outside));
+        }
         contract::check_is_content(instance);
         self->slab.carved = GAME_MESSAGES_SLOT_COUNT + 1U;
         contract::check_says(instance, damage("slab", "more slots are cut than there are", self->slab.base, 0,
@@ -308,6 +314,12 @@ TEST_CASE("game_messages: slab: a bad free is told to the letter", "[slab]")
                 },
                 give);
         }
+        const auto last_byte = [&ptr](Instance &instance) {
+            const game_messages_t *const self = static_cast<game_messages_t *>(instance.self());
+            ptr = self->slab.base + GAME_MESSAGES_SLOT_COUNT * GAME_MESSAGES_SLOT_BYTES - 1U;
+            return damage("slab", "free of a pointer that starts no slot", ptr);
+        };
+        contract::reports(subject, last_byte, give);
         const auto never_cut = [&ptr](Instance &instance) {
             (void)instance.alloc();
             const game_messages_t *const self = static_cast<game_messages_t *>(instance.self());
@@ -353,6 +365,13 @@ TEST_CASE("game_messages: slab: a bad free is told to the letter", "[slab]")
                 },
                 give);
         }
+        const auto last_byte = [&ptr](Instance &instance) {
+            const game_messages_generic_t *const self = static_cast<game_messages_generic_t *>(
+                instance.self());
+            ptr = self->slab.base + GAME_MESSAGES_SLOT_COUNT * GAME_MESSAGES_SLOT_BYTES - 1U;
+            return damage("slab", "free of a pointer that starts no slot", ptr);
+        };
+        contract::reports(subject, last_byte, give);
         const auto never_cut = [&ptr](Instance &instance) {
             (void)instance.alloc();
             const game_messages_generic_t *const self = static_cast<game_messages_generic_t *>(
@@ -387,5 +406,12 @@ TEST_CASE("game_messages: slab: a bad free is told to the letter", "[slab]")
                 instance.free_sized(ptr, GAME_MESSAGES_PAYLOAD_BYTES + 1U);
             });
         }
+    }
+}
+
+TEST_CASE("game_messages: slab: nothing may be used of what is no object", "[slab]")
+{
+    for (const lamina_subject *const subject : subjects) {
+        contract::strangers(*subject);
     }
 }

@@ -57,10 +57,8 @@ static bool numa_slab_commit(numa_slab_t *self, size_t need)
 {
     bool out = true;
     if (need > self->mmap.committed) {
-        size_t end = (need + NUMA_SLAB_COMMIT_STEP - 1U) / NUMA_SLAB_COMMIT_STEP * NUMA_SLAB_COMMIT_STEP;
-        if (end > NUMA_SLAB_MAP_BYTES) {
-            end = NUMA_SLAB_MAP_BYTES;
-        }
+        const size_t end = (need + NUMA_SLAB_COMMIT_STEP - 1U) / NUMA_SLAB_COMMIT_STEP *
+                           NUMA_SLAB_COMMIT_STEP;
         out = lamina_os_commit(self->mmap.base + self->mmap.committed, end - self->mmap.committed);
         if (out) {
             self->mmap.committed = end;

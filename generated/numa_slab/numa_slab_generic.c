@@ -151,10 +151,8 @@ static bool numa_slab_generic_mmap_commit(numa_slab_generic_mmap *self, size_t n
 {
     bool out = true;
     if (need > self->committed) {
-        size_t end = (need + self->cfg.commit_step - 1U) / self->cfg.commit_step * self->cfg.commit_step;
-        if (end > self->cfg.map_bytes) {
-            end = self->cfg.map_bytes;
-        }
+        const size_t end = (need + self->cfg.commit_step - 1U) / self->cfg.commit_step *
+                           self->cfg.commit_step;
         out = lamina_os_commit(self->base + self->committed, end - self->committed);
         if (out) {
             self->committed = end;
@@ -316,7 +314,6 @@ static void numa_slab_generic_link(numa_slab_generic_t *self)
     self->mmap.link = (numa_slab_generic_layer){
         .ops = &numa_slab_generic_mmap_ops, .below = NULL, .above = &self->numa.link, .top = self};
     self->mmap.cfg.commit_step = NUMA_SLAB_COMMIT_STEP;
-    self->mmap.cfg.map_bytes = NUMA_SLAB_MAP_BYTES;
     self->mmap.cfg.page_bytes = NUMA_SLAB_PAGE_BYTES;
     self->numa.link = (numa_slab_generic_layer){.ops = &numa_slab_generic_numa_ops,
                                                 .below = &self->mmap.link,

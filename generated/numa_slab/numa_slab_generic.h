@@ -48,7 +48,6 @@ typedef struct numa_slab_generic_mmap {
 
     struct {
         size_t commit_step;
-        size_t map_bytes;
         size_t page_bytes;
     } cfg; /* what the spec asked for */
 

@@ -259,6 +259,9 @@ TEST_CASE("numa_slab: slab: check tells what is wrong with the free list", "[sla
         contract::check_says(instance,
                              damage("slab", "free list runs in a circle", slot, 0, carved, carved + 1U));
         lamina_store_ptr(link, next);
+        if (instance.subject().owns != nullptr) {
+            CHECK_FALSE(instance.subject().owns(instance.self(), outside));
+        }
         contract::check_is_content(instance);
         self->slab.carved = NUMA_SLAB_SLOT_COUNT + 1U;
         contract::check_says(instance, damage("slab", "more slots are cut than there are", self->slab.base, 0,
@@ -294,6 +297,9 @@ TEST_CASE("numa_slab: slab: check tells what is wrong with the free list", "[sla
         contract::check_says(instance,
                              damage("slab", "free list runs in a circle", slot, 0, carved, carved + 1U));
         lamina_store_ptr(link, next);
+        if (instance.subject().owns != nullptr) {
+            CHECK_FALSE(instance.subject().owns(instance.self(), outside));
+        }
         contract::check_is_content(instance);
         self->slab.carved = NUMA_SLAB_SLOT_COUNT + 1U;
         contract::check_says(instance, damage("slab", "more slots are cut than there are", self->slab.base, 0,
@@ -319,6 +325,12 @@ TEST_CASE("numa_slab: slab: a bad free is told to the letter", "[slab]")
                 },
                 give);
         }
+        const auto last_byte = [&ptr](Instance &instance) {
+            const numa_slab_t *const self = static_cast<numa_slab_t *>(instance.self());
+            ptr = self->slab.base + NUMA_SLAB_SLOT_COUNT * NUMA_SLAB_SLOT_BYTES - 1U;
+            return damage("slab", "free of a pointer that starts no slot", ptr);
+        };
+        contract::reports(subject, last_byte, give);
         const auto never_cut = [&ptr](Instance &instance) {
             (void)instance.alloc();
             const numa_slab_t *const self = static_cast<numa_slab_t *>(instance.self());
@@ -364,6 +376,12 @@ TEST_CASE("numa_slab: slab: a bad free is told to the letter", "[slab]")
                 },
                 give);
         }
+        const auto last_byte = [&ptr](Instance &instance) {
+            const numa_slab_generic_t *const self = static_cast<numa_slab_generic_t *>(instance.self());
+            ptr = self->slab.base + NUMA_SLAB_SLOT_COUNT * NUMA_SLAB_SLOT_BYTES - 1U;
+            return damage("slab", "free of a pointer that starts no slot", ptr);
+        };
+        contract::reports(subject, last_byte, give);
         const auto never_cut = [&ptr](Instance &instance) {
             (void)instance.alloc();
             const numa_slab_generic_t *const self = static_cast<numa_slab_generic_t *>(instance.self());
@@ -395,6 +413,20 @@ TEST_CASE("numa_slab: slab: a bad free is told to the letter", "[slab]")
                 instance.free_sized(ptr, NUMA_SLAB_PAYLOAD_BYTES + 1U);
             });
         }
+    }
+}
+
+TEST_CASE("numa_slab: slab: nothing may be used of what is no object", "[slab]")
+{
+    for (const lamina_subject *const subject : subjects) {
+        contract::strangers(*subject);
+    }
+}
+
+TEST_CASE("numa_slab: slab: what is committed ends at a step", "[slab]")
+{
+    for (const lamina_subject *const subject : subjects) {
+        contract::commits_exactly(*subject, 4096U, 65536U);
     }
 }
 

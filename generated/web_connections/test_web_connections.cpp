@@ -159,13 +159,6 @@ TEST_CASE("web_connections: mmap: nothing is held before init and after destroy"
     });
 }
 
-TEST_CASE("web_connections: mmap: the system lends what the layout needs, to the byte", "[mmap]")
-{
-    for (const lamina_subject *const subject : subjects) {
-        contract::lends(*subject, 262144U, 262144U);
-    }
-}
-
 // ------------------------------------------ slab ------------------------------------------
 
 TEST_CASE("web_connections: slab: check tells what is wrong with the free list", "[slab]")
@@ -199,6 +192,9 @@ TEST_CASE("web_connections: slab: check tells what is wrong with the free list",
         contract::check_says(instance,
                              damage("slab", "free list runs in a circle", slot, 0, carved, carved + 1U));
         lamina_store_ptr(link, next);
+        if (instance.subject().owns != nullptr) {
+            CHECK_FALSE(instance.subject().owns(instance.self(), outside));
+        }
         contract::check_is_content(instance);
         self->slab.carved = WEB_CONNECTIONS_SLOT_COUNT + 1U;
         contract::check_says(instance, damage("slab", "more slots are cut than there are", self->slab.base, 0,
@@ -234,6 +230,9 @@ TEST_CASE("web_connections: slab: check tells what is wrong with the free list",
         contract::check_says(instance,
                              damage("slab", "free list runs in a circle", slot, 0, carved, carved + 1U));
         lamina_store_ptr(link, next);
+        if (instance.subject().owns != nullptr) {
+            CHECK_FALSE(instance.subject().owns(instance.self(), outside));
+        }
         contract::check_is_content(instance);
         self->slab.carved = WEB_CONNECTIONS_SLOT_COUNT + 1U;
         contract::check_says(instance, damage("slab", "more slots are cut than there are", self->slab.base, 0,
@@ -259,6 +258,12 @@ TEST_CASE("web_connections: slab: a bad free is told to the letter", "[slab]")
                 },
                 give);
         }
+        const auto last_byte = [&ptr](Instance &instance) {
+            const web_connections_t *const self = static_cast<web_connections_t *>(instance.self());
+            ptr = self->slab.base + WEB_CONNECTIONS_SLOT_COUNT * WEB_CONNECTIONS_SLOT_BYTES - 1U;
+            return damage("slab", "free of a pointer that starts no slot", ptr);
+        };
+        contract::reports(subject, last_byte, give);
         const auto never_cut = [&ptr](Instance &instance) {
             (void)instance.alloc();
             const web_connections_t *const self = static_cast<web_connections_t *>(instance.self());
@@ -304,6 +309,13 @@ TEST_CASE("web_connections: slab: a bad free is told to the letter", "[slab]")
                 },
                 give);
         }
+        const auto last_byte = [&ptr](Instance &instance) {
+            const web_connections_generic_t *const self = static_cast<web_connections_generic_t *>(
+                instance.self());
+            ptr = self->slab.base + WEB_CONNECTIONS_SLOT_COUNT * WEB_CONNECTIONS_SLOT_BYTES - 1U;
+            return damage("slab", "free of a pointer that starts no slot", ptr);
+        };
+        contract::reports(subject, last_byte, give);
         const auto never_cut = [&ptr](Instance &instance) {
             (void)instance.alloc();
             const web_connections_generic_t *const self = static_cast<web_connections_generic_t *>(
@@ -341,6 +353,13 @@ TEST_CASE("web_connections: slab: a bad free is told to the letter", "[slab]")
     }
 }
 
+TEST_CASE("web_connections: slab: nothing may be used of what is no object", "[slab]")
+{
+    for (const lamina_subject *const subject : subjects) {
+        contract::strangers(*subject);
+    }
+}
+
 // ------------------------------------------ fallback ------------------------------------------
 
 TEST_CASE("web_connections: fallback: the system heap serves what the slab can't, and each block goes home",
@@ -349,4 +368,16 @@ TEST_CASE("web_connections: fallback: the system heap serves what the slab can't
     for (const lamina_subject *const subject : subjects) {
         contract::falls_back(*subject, WEB_CONNECTIONS_SLOT_COUNT);
     }
+}
+
+TEST_CASE("web_connections: fallback: what lies just behind the slab is the system's", "[fallback]")
+{
+    contract::routes_home(web_connections_flat_subject, [](Instance &instance) -> void * {
+        web_connections_t *const self = static_cast<web_connections_t *>(instance.self());
+        return self->slab.base + WEB_CONNECTIONS_SLOT_COUNT * WEB_CONNECTIONS_SLOT_BYTES;
+    });
+    contract::routes_home(web_connections_generic_subject, [](Instance &instance) -> void * {
+        web_connections_generic_t *const self = static_cast<web_connections_generic_t *>(instance.self());
+        return self->slab.base + WEB_CONNECTIONS_SLOT_COUNT * WEB_CONNECTIONS_SLOT_BYTES;
+    });
 }

@@ -268,3 +268,28 @@ TEST_CASE("web_request: bump: check tells a cursor or limit that is out of place
         contract::check_is_content(instance);
     }
 }
+
+TEST_CASE("web_request: bump: sizes and alignments that just fit, and just don't", "[bump]")
+{
+    for (const lamina_subject *const subject : subjects) {
+        if (lamina::testing::has_flag(*subject, LAMINA_SUBJECT_BUMP)) {
+            contract::bump_edges(*subject, 16777216U, 16U, 65536U);
+        }
+    }
+}
+
+TEST_CASE("web_request: bump: chunks are as large as they should be", "[bump]")
+{
+    for (const lamina_subject *const subject : subjects) {
+        if (subject->rewind != nullptr && subject->release_unused != nullptr && subject->reset != nullptr) {
+            contract::chunks_grow(*subject, 16777216U, 65536U, true);
+        }
+    }
+}
+
+TEST_CASE("web_request: bump: reset keeps what it should", "[bump]")
+{
+    for (const lamina_subject *const subject : subjects) {
+        contract::reset_keeps(*subject, 16777216U, 262144U);
+    }
+}

@@ -21,11 +21,8 @@ static bool web_request_commit(web_request_t *self, size_t need)
 {
     bool out = true;
     if (need > self->mmap.committed) {
-        size_t end = (need + WEB_REQUEST_COMMIT_STEP - 1U) / WEB_REQUEST_COMMIT_STEP *
-                     WEB_REQUEST_COMMIT_STEP;
-        if (end > WEB_REQUEST_MAP_BYTES) {
-            end = WEB_REQUEST_MAP_BYTES;
-        }
+        const size_t end = (need + WEB_REQUEST_COMMIT_STEP - 1U) / WEB_REQUEST_COMMIT_STEP *
+                           WEB_REQUEST_COMMIT_STEP;
         out = lamina_os_commit(self->mmap.base + self->mmap.committed, end - self->mmap.committed);
         if (out) {
             self->mmap.committed = end;
@@ -126,8 +123,7 @@ void web_request_destroy(web_request_t *self)
 void web_request_reset(web_request_t *self)
 {
     self->bump.cursor = self->bump.base;
-    if ((self->bump.limit - self->bump.base > 0) &&
-        (web_request_decommit(self, WEB_REQUEST_RESET_LIMIT_BYTES) != 0U)) {
+    if (web_request_decommit(self, WEB_REQUEST_RESET_LIMIT_BYTES) != 0U) {
         self->bump.limit = self->bump.base + WEB_REQUEST_RESET_LIMIT_BYTES;
     }
     self->bump.chunk = WEB_REQUEST_CHUNK_BYTES;

@@ -40,10 +40,8 @@ static bool web_request_generic_mmap_commit(web_request_generic_mmap *self, size
 {
     bool out = true;
     if (need > self->committed) {
-        size_t end = (need + self->cfg.commit_step - 1U) / self->cfg.commit_step * self->cfg.commit_step;
-        if (end > self->cfg.map_bytes) {
-            end = self->cfg.map_bytes;
-        }
+        const size_t end = (need + self->cfg.commit_step - 1U) / self->cfg.commit_step *
+                           self->cfg.commit_step;
         out = lamina_os_commit(self->base + self->committed, end - self->committed);
         if (out) {
             self->committed = end;
@@ -140,7 +138,6 @@ static void web_request_generic_link(web_request_generic_t *self)
     self->mmap.link = (web_request_generic_layer){
         .ops = &web_request_generic_mmap_ops, .below = NULL, .above = &self->bump.link, .top = self};
     self->mmap.cfg.commit_step = WEB_REQUEST_COMMIT_STEP;
-    self->mmap.cfg.map_bytes = WEB_REQUEST_MAP_BYTES;
     self->mmap.cfg.page_bytes = WEB_REQUEST_PAGE_BYTES;
     self->bump.link = (web_request_generic_layer){
         .ops = &web_request_generic_bump_ops, .below = &self->mmap.link, .above = NULL, .top = self};
@@ -205,8 +202,7 @@ void *web_request_generic_alloc_zeroed(web_request_generic_t *self, size_t size,
 void web_request_generic_reset(web_request_generic_t *self)
 {
     self->bump.cursor = self->bump.base;
-    if ((self->bump.limit - self->bump.base > 0) &&
-        (web_request_generic_mmap_decommit(&self->mmap, WEB_REQUEST_RESET_LIMIT_BYTES) != 0U)) {
+    if (web_request_generic_mmap_decommit(&self->mmap, WEB_REQUEST_RESET_LIMIT_BYTES) != 0U) {
         self->bump.limit = self->bump.base + WEB_REQUEST_RESET_LIMIT_BYTES;
     }
     self->bump.chunk = WEB_REQUEST_CHUNK_BYTES;

@@ -276,6 +276,11 @@ class Bound:
         return f"{self.fn(name)}({self.me}, {slot});"
 
     @property
+    def alone(self) -> bool:
+        """Whether the branch is the whole stack: no combinator joins it with another."""
+        return self._c.stack.combinator is None
+
+    @property
     def owned(self) -> bool:
         """Whether other threads look at the store while its owner works on it."""
         access = self._c.stack.access
