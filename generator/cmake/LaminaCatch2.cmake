@@ -87,6 +87,6 @@ function(lamina_add_catch2_test target)
 
   if(arg_VALGRIND AND LAMINA_VALGRIND)
     add_test(NAME "${name} under valgrind" COMMAND ${LAMINA_VALGRIND} "$<TARGET_FILE:${target}>")
-    set_tests_properties("${name} under valgrind" PROPERTIES TIMEOUT 1800 LABELS valgrind)
+    set_tests_properties("${name} under valgrind" PROPERTIES TIMEOUT 1800 COST 500 LABELS valgrind)
   endif()
 endfunction()

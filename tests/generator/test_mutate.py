@@ -130,9 +130,9 @@ def test_there_are_enough_kinds() -> None:
 
 def test_each_kind_applies_somewhere(all_mutants: dict[str, list[Mutant]]) -> None:
     found = {m.kind for mutants in all_mutants.values() for m in mutants}
-    found |= {m.kind for stack, files in emitted([str(ROOT / "tests/stacks/others.lua")]).items() for m in mutants_of(stack, files)}
-    rare = {"skip-protect", "ignore-protect"}  # guards are made by not committing: no stack of today asks for them
-    assert set(KINDS) - found <= rare
+    matrix = [str(ROOT / "tests/stacks" / name) for name in ("others.lua", "slabs.lua")]  # locks, guards at the end
+    found |= {m.kind for stack, files in emitted(matrix).items() for m in mutants_of(stack, files)}
+    assert set(KINDS) - found == set()
 
 
 def test_ids_are_unique_and_stable(all_mutants: dict[str, list[Mutant]]) -> None:
@@ -158,6 +158,12 @@ def test_accepted_equivalents_have_reasons() -> None:
     for entry in equivalents.TABLE:
         assert len(entry.reason) > 40
         assert all(kind in KINDS for kind in entry.kinds.split("|"))
+
+
+def test_the_document_has_the_tables_of_the_code() -> None:
+    from lamina.commands.mutate import markdown
+
+    assert markdown() in (ROOT / "docs/mutation.md").read_text(), "run: lamina mutate --markdown, and put it into docs/mutation.md"
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:

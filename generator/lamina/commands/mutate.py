@@ -160,20 +160,20 @@ def document(verdicts: list[Verdict], texts: dict[str, dict[str, str]]) -> dict[
                     for v in verdicts]}
 
 
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
 def markdown() -> str:
     """The tables of the documentation: kinds, and accepted equivalents."""
     lines = ["| kind | the fault | |", "|---|---|---|"]
-    lines += [f"| `{k.name}` | {k.about} | {k.group} |" for k in KINDS.values()]
+    lines += [f"| `{k.name}` | {_cell(k.about)} | {k.group} |" for k in KINDS.values()]
     lines += ["", "| accepted | where | why no test can see it |", "|---|---|---|"]
     for entry in equivalents.TABLE:
         kinds = ", ".join(f"`{kind}`" for kind in entry.kinds.split("|"))
-        line = entry.line.replace("|", "\\|")
+        line = _cell(entry.line)
         lines.append(f"| {entry.name} | {kinds} at `{line}` | {entry.reason} |")
     return "\n".join(lines)
-
-
-class _Markdown(click.Option):
-    pass
 
 
 def _print_markdown(ctx: click.Context, _param: click.Parameter, value: bool) -> None:

@@ -25,8 +25,9 @@ def plan(layer: Layer, branch: Branch) -> None:
     if x.slab:
         layer.const("poison_offset", offset, f"behind the {skip}-byte link" if skip else "from the payload's start")
         layer.const("poison_bytes", x.bytes, "payload and padding" + (f" less the {skip}-byte link" if skip else ""))
-        layer.const("fresh_offset", branch.before, "the payload's start")
-        layer.const("fresh_bytes", branch.slot - branch.before - branch.after, "payload and padding")
+        if x.on_alloc:
+            layer.const("fresh_offset", branch.before, "the payload's start")
+            layer.const("fresh_bytes", branch.slot - branch.before - branch.after, "payload and padding")
         if x.bytes == 0 and x.on_free:
             branch.report("LAM042", layer, "on_free", "the link takes the whole slot, so poison has nothing to write",
                           notes=[(branch.store.span, f"slots of {branch.slot} bytes here")],

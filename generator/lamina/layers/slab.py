@@ -73,7 +73,7 @@ def _plan_slot(layer: Layer, branch: Branch) -> bool:
     layer.const("slot_bytes", slot, why)
     layer.const("payload_bytes", payload, "asked for" if p.payload else
                 (f"{slot} - {around} canary" if around else "the whole slot"))
-    layer.const("payload_offset", branch.before, "canary before the payload")
+    layer.const("payload_offset", branch.before, "canary before the payload" if branch.before else "the payload begins the slot")
     layer.const("slot_align", branch.align, "alignment of each object")
     if in_slot:
         layer.const("link_offset", branch.link_offset, "the link of a free slot lies at the payload's start")

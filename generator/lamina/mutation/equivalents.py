@@ -47,6 +47,11 @@ TABLE: tuple[Equivalent, ...] = (
     Equivalent("nothing to give back", "boundary", "decommit", r"committed > end|end < \w+_MAP_BYTES",
                "Where both are equal, 0 bytes are given back: no call is made, and the watermark is set to what it is.",
                about="> becomes >=|< becomes <="),
+    Equivalent("fields cleared in another order", "swap-statements", "reset", r"self->slab\.head = ",
+               "The free list's head and the map of what is in use are different memory, and nobody looks at them between the two.",
+               about=r"memset \( self -> slab \. live"),
+    Equivalent("counted before it is shown", "swap-statements", "walk", r"visit\(context",
+               "The count is a local variable, which the visitor can't see; it is returned when all were visited."),
     Equivalent("index of the end", "boundary", "free_stray", r"_SLOT_SHIFT\) <|_index\(self, slot\) < \w+_COUNT|^\s+\w+_SLOT_COUNT\)",
                "The pointer lies in the span of the slots, so that no index equals their number: that would be the end of the "
                "span.", about="< becomes <="),

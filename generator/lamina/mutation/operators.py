@@ -250,11 +250,11 @@ replaced("skip-bind", "the memory policy isn't set", r"lamina_numa_apply\w*", "t
 replaced("ignore-bind", "a refused memory policy is taken for success", r"lamina_numa_apply\w*", "({}, true)")
 replaced("skip-random", "the secret isn't drawn", r"lamina_random_bytes", "true")
 replaced("ignore-random", "a refused secret is taken for one", r"lamina_random_bytes", "({}, true)")
-replaced("skip-decommit", "memory is said to be given back, and isn't", r"lamina_os_decommit|lamina_os_purge", "true")
-replaced("ignore-decommit", "a refused decommit is taken for success", r"lamina_os_decommit|lamina_os_purge", "({}, true)")
-replaced("refuse-decommit", "memory is never given back", r"lamina_os_decommit|lamina_os_purge", "false")
-replaced("skip-protect", "a page isn't protected", r"lamina_os_protect\w*", "true")
-replaced("ignore-protect", "a refused protection is taken for success", r"lamina_os_protect\w*", "({}, true)")
+replaced("skip-decommit", "memory is said to be given back, and isn't", r"lamina_os_(decommit|discard)", "true")
+replaced("ignore-decommit", "a refused decommit is taken for success", r"lamina_os_(decommit|discard)", "({}, true)")
+replaced("refuse-decommit", "memory is never given back", r"lamina_os_(decommit|discard)", "false")
+replaced("skip-guard", "a guard page isn't made inaccessible", r"lamina_os_guard", "true")
+replaced("ignore-guard", "a refused guard page is taken for one", r"lamina_os_guard", "({}, true)")
 dropped("leak", "memory isn't released", r"(\( void \) )?(lamina_os_release|lamina_os_unmap|free|lamina_system_free) \(")
 
 

@@ -501,6 +501,42 @@ inline Findings bump_edges(const lamina_subject &subject, std::size_t capacity, 
     });
 }
 
+// release_unused of a bump whose memory is all there: what it gives back stays accessible and reads as zero, what is in
+// use stays as it is, and where the system refuses, nothing is said and nothing is lost.
+inline Findings discards(const lamina_subject &subject, std::size_t capacity) {
+    return guarded([&] {
+        Findings findings;
+        constexpr std::size_t page = 4096;
+        Instance instance(subject);
+        if (capacity < 8 * page || !detail::started(findings, instance)) {
+            return findings;
+        }
+        auto *const ptr = static_cast<unsigned char *>(instance.alloc(page, page));
+        const std::size_t mark = subject.mark(instance.self());
+        auto *const rest = static_cast<unsigned char *>(instance.alloc(3 * page, 1));
+        if (!expect(findings, ptr != nullptr && rest != nullptr, "the blocks were refused")) {
+            return findings;
+        }
+        fill(ptr, page, 0x5A);
+        fill(rest, 3 * page, 0x5A);
+        const std::size_t in_use = subject.in_use(instance.self());
+        expect(findings, subject.release_unused(instance.self()) == capacity - in_use, "not all that is free was given back");
+        expect(findings, first_other(rest, 0, 3 * page, 0x5A) == 3 * page, "a block in use was given back");
+        expect(findings, subject.rewind(instance.self(), mark), "the rewind was refused");
+        lamina_fail_release_at(1, ENOMEM);
+        const std::size_t refused = subject.release_unused(instance.self());
+        lamina_fail_off();
+        expect(findings, refused == 0, "release_unused says ", refused, " bytes, but the system refused");
+        expect(findings, first_other(rest, 0, 3 * page, 0x5A) == 3 * page, "a refused release took something");
+        const std::size_t bytes = subject.release_unused(instance.self());
+        expect(findings, bytes == capacity - mark, "release_unused says ", bytes, " bytes, not ", capacity - mark);
+        expect(findings, first_other(ptr, 0, page, 0x5A) == page, "a block in use was given back");
+        expect(findings, first_other(rest, 0, 3 * page, 0) == 3 * page, "what was given back doesn't read as zero");
+        instance.check(findings, "after release_unused");
+        return findings;
+    });
+}
+
 // What each commit of a bump adds when everything before it was given back: `chunk` bytes, twice as many each time where
 // it doubles, and never more than all.
 inline Findings chunks_grow(const lamina_subject &subject, std::size_t capacity, std::size_t chunk, bool doubles) {
@@ -782,6 +818,10 @@ inline void commits_exactly(const lamina_subject &subject, std::size_t page, std
 inline void routes_home(const lamina_subject &subject, const std::function<void *(Instance &)> &beyond) {
     INFO("subject: " << name_of(subject));
     LAMINA_REQUIRE_CLEAN(checks::routes_home(subject, beyond));
+}
+inline void discards(const lamina_subject &subject, std::size_t capacity) {
+    INFO("subject: " << name_of(subject));
+    LAMINA_REQUIRE_CLEAN(checks::discards(subject, capacity));
 }
 inline void one_at_a_time(const lamina_subject &subject, bool tells_error) {
     INFO("subject: " << name_of(subject));

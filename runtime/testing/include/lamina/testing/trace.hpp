@@ -624,7 +624,7 @@ class Shrinker {
   public:
     using Fails = std::function<bool(const Trace &)>;
 
-    Shrinker(Fails fails, double seconds = 4.0)
+    Shrinker(Fails fails, double seconds = slowdown() == 1 ? 4.0 : 20.0)
         : fails_(std::move(fails)), deadline_(Clock::now() + duration(seconds)) {}
 
     Trace shrink(Trace trace) {
