@@ -172,9 +172,8 @@ void auth_service_reset(auth_service_t *self)
 {
     self->slab.head = NULL;
     self->slab.carved = 0; /* every slot is cut anew, and made fresh, when it is needed */
-    memset(self->quarantine.held, 0, sizeof self->quarantine.held);
-    self->quarantine.next = 0;
-    self->watermark.live = 0; /* watermark */
+    memset(self->quarantine.held, 0, sizeof self->quarantine.held); /* the ring goes on from where it is */
+    self->watermark.live = 0;                                       /* watermark */
     auth_service_watermark_crossed(self, 0);
     self->statistics.frees = self->statistics.allocs; /* statistics: reset freed them all */
 }

@@ -18,7 +18,7 @@
  * | statistics | what was allocated, freed and refused |
  * | watermark  | levels = {75%, 95%}, edge = both      |
  * | quarantine | count = 16                            |
- * | slab       | slot = 64, count = 1 KiB              |
+ * | slab       | slot = 64, count = 1024               |
  * | mmap       | pages from the operating system       |
  * +------------+---------------------------------------+
  *
@@ -38,7 +38,7 @@ LAMINA_EXTERN_C_BEGIN
 #define AUTH_SERVICE_MAP_BYTES        65536U /* 65536 needed above */
 #define AUTH_SERVICE_SLOT_BYTES       64U    /* asked for */
 #define AUTH_SERVICE_PAYLOAD_BYTES    64U    /* the whole slot */
-#define AUTH_SERVICE_PAYLOAD_OFFSET   0U     /* canary before the payload */
+#define AUTH_SERVICE_PAYLOAD_OFFSET   0U     /* the payload begins the slot */
 #define AUTH_SERVICE_SLOT_ALIGN       16U    /* alignment of each object */
 #define AUTH_SERVICE_LINK_OFFSET      0U     /* the link of a free slot lies at the payload's start */
 #define AUTH_SERVICE_SLOT_SHIFT       6U     /* 64 = 1 << 6 */

@@ -203,6 +203,95 @@ TEST_CASE("auth_service: mmap: the system lends what the layout needs, to the by
 
 // ------------------------------------------ slab ------------------------------------------
 
+TEST_CASE("auth_service: slab: check tells what is wrong with the free list", "[slab]")
+{
+    using lamina::testing::damage;
+    {
+        Instance instance(auth_service_flat_subject);
+        REQUIRE(instance.alive());
+        auth_service_t *const self = static_cast<auth_service_t *>(instance.self());
+        REQUIRE(self->slab.carved == 0U);
+        unsigned char *blocks[4];
+        for (unsigned char *&block : blocks) {
+            block = static_cast<unsigned char *>(instance.alloc());
+            REQUIRE(block != nullptr);
+            if (&block == blocks) {
+                CHECK(self->slab.carved == 64U); // what one refill cuts
+            }
+        }
+        instance.free(blocks[0]);
+        instance.free(blocks[1]);
+        const std::size_t carved = self->slab.carved;
+        contract::check_is_content(instance);
+        unsigned char *const slot = self->slab.head;
+        REQUIRE(slot != nullptr);
+        unsigned char *const link = slot;
+        void *const next = lamina_load_ptr(link);
+        unsigned char *const outside = self->slab.base + carved * AUTH_SERVICE_SLOT_BYTES;
+        lamina_store_ptr(link, outside);
+        contract::check_says(instance,
+                             damage("slab", "free list leaves the slab", outside, 0, carved, carved));
+        lamina_store_ptr(link, outside + AUTH_SERVICE_SLOT_BYTES);
+        contract::check_says(instance, damage("slab", "free list leaves the slab",
+                                              outside + AUTH_SERVICE_SLOT_BYTES, 0, carved, carved + 1U));
+        lamina_store_ptr(link, slot);
+        contract::check_says(instance,
+                             damage("slab", "free list runs in a circle", slot, 0, carved, carved + 1U));
+        lamina_store_ptr(link, next);
+        if (instance.subject().owns != nullptr) {
+            CHECK_FALSE(instance.subject().owns(instance.self(), outside));
+        }
+        contract::check_is_content(instance);
+        self->slab.carved = AUTH_SERVICE_SLOT_COUNT + 1U;
+        contract::check_says(instance, damage("slab", "more slots are cut than there are", self->slab.base, 0,
+                                              AUTH_SERVICE_SLOT_COUNT, AUTH_SERVICE_SLOT_COUNT + 1U));
+        self->slab.carved = carved;
+        contract::check_is_content(instance);
+    }
+    {
+        Instance instance(auth_service_generic_subject);
+        REQUIRE(instance.alive());
+        auth_service_generic_t *const self = static_cast<auth_service_generic_t *>(instance.self());
+        REQUIRE(self->slab.carved == 0U);
+        unsigned char *blocks[4];
+        for (unsigned char *&block : blocks) {
+            block = static_cast<unsigned char *>(instance.alloc());
+            REQUIRE(block != nullptr);
+            if (&block == blocks) {
+                CHECK(self->slab.carved == 64U); // what one refill cuts
+            }
+        }
+        instance.free(blocks[0]);
+        instance.free(blocks[1]);
+        const std::size_t carved = self->slab.carved;
+        contract::check_is_content(instance);
+        unsigned char *const slot = self->slab.head;
+        REQUIRE(slot != nullptr);
+        unsigned char *const link = slot;
+        void *const next = lamina_load_ptr(link);
+        unsigned char *const outside = self->slab.base + carved * AUTH_SERVICE_SLOT_BYTES;
+        lamina_store_ptr(link, outside);
+        contract::check_says(instance,
+                             damage("slab", "free list leaves the slab", outside, 0, carved, carved));
+        lamina_store_ptr(link, outside + AUTH_SERVICE_SLOT_BYTES);
+        contract::check_says(instance, damage("slab", "free list leaves the slab",
+                                              outside + AUTH_SERVICE_SLOT_BYTES, 0, carved, carved + 1U));
+        lamina_store_ptr(link, slot);
+        contract::check_says(instance,
+                             damage("slab", "free list runs in a circle", slot, 0, carved, carved + 1U));
+        lamina_store_ptr(link, next);
+        if (instance.subject().owns != nullptr) {
+            CHECK_FALSE(instance.subject().owns(instance.self(), outside));
+        }
+        contract::check_is_content(instance);
+        self->slab.carved = AUTH_SERVICE_SLOT_COUNT + 1U;
+        contract::check_says(instance, damage("slab", "more slots are cut than there are", self->slab.base, 0,
+                                              AUTH_SERVICE_SLOT_COUNT, AUTH_SERVICE_SLOT_COUNT + 1U));
+        self->slab.carved = carved;
+        contract::check_is_content(instance);
+    }
+}
+
 TEST_CASE("auth_service: slab: a bad free is told to the letter", "[slab]")
 {
     using lamina::testing::damage;
@@ -234,12 +323,14 @@ TEST_CASE("auth_service: slab: a bad free is told to the letter", "[slab]")
         contract::reports(subject, never_cut, give);
         if (!lamina::testing::has_flag(subject, LAMINA_SUBJECT_UNBOUNDED | LAMINA_SUBJECT_SCATTERED)) {
             const auto beyond = [&ptr](Instance &instance) {
+                (void)instance;
                 const auth_service_t *const self = static_cast<auth_service_t *>(instance.self());
                 ptr = self->slab.base + AUTH_SERVICE_SLOT_COUNT * AUTH_SERVICE_SLOT_BYTES;
                 return damage("slab", "free of a pointer from elsewhere", ptr);
             };
             contract::reports(subject, beyond, give);
             const auto below = [&ptr](Instance &instance) {
+                (void)instance;
                 const auth_service_t *const self = static_cast<auth_service_t *>(instance.self());
                 ptr = self->slab.base - AUTH_SERVICE_SLOT_BYTES;
                 return damage("slab", "free of a pointer from elsewhere", ptr);
@@ -285,6 +376,7 @@ TEST_CASE("auth_service: slab: a bad free is told to the letter", "[slab]")
         contract::reports(subject, never_cut, give);
         if (!lamina::testing::has_flag(subject, LAMINA_SUBJECT_UNBOUNDED | LAMINA_SUBJECT_SCATTERED)) {
             const auto beyond = [&ptr](Instance &instance) {
+                (void)instance;
                 const auth_service_generic_t *const self = static_cast<auth_service_generic_t *>(
                     instance.self());
                 ptr = self->slab.base + AUTH_SERVICE_SLOT_COUNT * AUTH_SERVICE_SLOT_BYTES;
@@ -292,6 +384,7 @@ TEST_CASE("auth_service: slab: a bad free is told to the letter", "[slab]")
             };
             contract::reports(subject, beyond, give);
             const auto below = [&ptr](Instance &instance) {
+                (void)instance;
                 const auth_service_generic_t *const self = static_cast<auth_service_generic_t *>(
                     instance.self());
                 ptr = self->slab.base - AUTH_SERVICE_SLOT_BYTES;
@@ -486,6 +579,96 @@ TEST_CASE("auth_service: watermark: each level is told once on the way up and on
         for (std::size_t i = 0; i != levels.back(); ++i) {
             (void)instance.alloc();
         }
+    }
+}
+
+TEST_CASE("auth_service: watermark: the next level and the way back are known at each step", "[watermark]")
+{
+    const std::vector<std::size_t> levels = {768, 972};
+    {
+        Instance instance(auth_service_flat_subject);
+        REQUIRE(instance.alive());
+        auth_service_t *const self = static_cast<auth_service_t *>(instance.self());
+        const auto holds = [&](std::size_t use) {
+            std::size_t level = 0;
+            while (level != levels.size() && use >= levels[level]) {
+                ++level;
+            }
+            CHECK(self->watermark.live == use);
+            CHECK(self->watermark.level == level);
+            CHECK(self->watermark.next == (level == levels.size() ? SIZE_MAX : levels[level]));
+            CHECK(self->watermark.rearm == (level == 0 ? 0 : levels[level - 1]));
+        };
+        CHECK(self->watermark.context == nullptr);
+        holds(0);
+        std::vector<void *> blocks;
+        while (blocks.size() != levels.back()) {
+            void *const ptr = instance.alloc();
+            REQUIRE(ptr != nullptr);
+            blocks.push_back(ptr);
+            holds(blocks.size());
+        }
+        while (!blocks.empty()) {
+            instance.free(blocks.back());
+            blocks.pop_back();
+            holds(blocks.size());
+        }
+        for (std::size_t i = 0; i != levels.front(); ++i) {
+            REQUIRE(instance.alloc() != nullptr);
+        }
+        watermark_events.clear();
+        auth_service_set_watermark_handler(static_cast<auth_service_t *>(instance.self()), &watermark_collect,
+                                           &watermark_events);
+        if (instance.subject().reset != nullptr) {
+            instance.reset();
+            holds(0);
+            REQUIRE_FALSE(watermark_events.empty());
+            CHECK(watermark_events.back().use == 0);
+        }
+        auth_service_set_watermark_handler(static_cast<auth_service_t *>(instance.self()), nullptr, nullptr);
+    }
+    {
+        Instance instance(auth_service_generic_subject);
+        REQUIRE(instance.alive());
+        auth_service_generic_t *const self = static_cast<auth_service_generic_t *>(instance.self());
+        const auto holds = [&](std::size_t use) {
+            std::size_t level = 0;
+            while (level != levels.size() && use >= levels[level]) {
+                ++level;
+            }
+            CHECK(self->watermark.live == use);
+            CHECK(self->watermark.level == level);
+            CHECK(self->watermark.next == (level == levels.size() ? SIZE_MAX : levels[level]));
+            CHECK(self->watermark.rearm == (level == 0 ? 0 : levels[level - 1]));
+        };
+        CHECK(self->watermark.context == nullptr);
+        holds(0);
+        std::vector<void *> blocks;
+        while (blocks.size() != levels.back()) {
+            void *const ptr = instance.alloc();
+            REQUIRE(ptr != nullptr);
+            blocks.push_back(ptr);
+            holds(blocks.size());
+        }
+        while (!blocks.empty()) {
+            instance.free(blocks.back());
+            blocks.pop_back();
+            holds(blocks.size());
+        }
+        for (std::size_t i = 0; i != levels.front(); ++i) {
+            REQUIRE(instance.alloc() != nullptr);
+        }
+        watermark_events.clear();
+        auth_service_generic_set_watermark_handler(static_cast<auth_service_generic_t *>(instance.self()),
+                                                   &watermark_collect, &watermark_events);
+        if (instance.subject().reset != nullptr) {
+            instance.reset();
+            holds(0);
+            REQUIRE_FALSE(watermark_events.empty());
+            CHECK(watermark_events.back().use == 0);
+        }
+        auth_service_generic_set_watermark_handler(static_cast<auth_service_generic_t *>(instance.self()),
+                                                   nullptr, nullptr);
     }
 }
 

@@ -16,14 +16,14 @@
 #include "lamina/siphash.h"
 
 /*
- * +----------------+------------------------------------------------------------------------+
- * | zeroize        | freed bytes are erased                                                 |
- * | canary         | place = both, size = 8, secret = slot                                  |
- * | slab           | payload = 112, align = 8, count = 1 KiB, link = mac, free_map = bitmap |
- * | split_metadata | links and free maps in a mapping of their own                          |
- * | guard          | every = 32                                                             |
- * | mmap           | pages from the operating system                                        |
- * +----------------+------------------------------------------------------------------------+
+ * +----------------+-----------------------------------------------------------------------+
+ * | zeroize        | freed bytes are erased                                                |
+ * | canary         | place = both, size = 8, secret = slot                                 |
+ * | slab           | payload = 112, align = 8, count = 1024, link = mac, free_map = bitmap |
+ * | split_metadata | links and free maps in a mapping of their own                         |
+ * | guard          | every = 32                                                            |
+ * | mmap           | pages from the operating system                                       |
+ * +----------------+-----------------------------------------------------------------------+
  *
  * Threads: one at a time; the caller sees to it.
  * Damage that is found ends the program with a message: a pointer that starts no object, a double free, a

@@ -320,14 +320,18 @@ TEST_CASE("db_audit: slab: check tells what is wrong with the free list", "[slab
     {
         Instance instance(db_audit_flat_subject);
         REQUIRE(instance.alive());
-        unsigned char *blocks[3];
+        db_audit_t *const self = static_cast<db_audit_t *>(instance.self());
+        REQUIRE(self->slab.carved == 0U);
+        unsigned char *blocks[4];
         for (unsigned char *&block : blocks) {
             block = static_cast<unsigned char *>(instance.alloc());
             REQUIRE(block != nullptr);
+            if (&block == blocks) {
+                CHECK(self->slab.carved == 32U); // what one refill cuts
+            }
         }
         instance.free(blocks[0]);
         instance.free(blocks[1]);
-        db_audit_t *const self = static_cast<db_audit_t *>(instance.self());
         const std::size_t carved = self->slab.carved;
         contract::check_is_content(instance);
         const std::uint32_t head = self->slab.head;
@@ -395,14 +399,18 @@ TEST_CASE("db_audit: slab: check tells what is wrong with the free list", "[slab
     {
         Instance instance(db_audit_generic_subject);
         REQUIRE(instance.alive());
-        unsigned char *blocks[3];
+        db_audit_generic_t *const self = static_cast<db_audit_generic_t *>(instance.self());
+        REQUIRE(self->slab.carved == 0U);
+        unsigned char *blocks[4];
         for (unsigned char *&block : blocks) {
             block = static_cast<unsigned char *>(instance.alloc());
             REQUIRE(block != nullptr);
+            if (&block == blocks) {
+                CHECK(self->slab.carved == 32U); // what one refill cuts
+            }
         }
         instance.free(blocks[0]);
         instance.free(blocks[1]);
-        db_audit_generic_t *const self = static_cast<db_audit_generic_t *>(instance.self());
         const std::size_t carved = self->slab.carved;
         contract::check_is_content(instance);
         const std::uint32_t head = self->slab.head;
@@ -502,6 +510,7 @@ TEST_CASE("db_audit: slab: a bad free is told to the letter", "[slab]")
         contract::reports(subject, never_cut, give);
         if (!lamina::testing::has_flag(subject, LAMINA_SUBJECT_UNBOUNDED | LAMINA_SUBJECT_SCATTERED)) {
             const auto beyond = [&ptr](Instance &instance) {
+                (void)instance;
                 const db_audit_t *const self = static_cast<db_audit_t *>(instance.self());
                 ptr = self->slab.base + DB_AUDIT_GROUP_COUNT * DB_AUDIT_GROUP_STRIDE +
                       DB_AUDIT_PAYLOAD_OFFSET;
@@ -509,6 +518,7 @@ TEST_CASE("db_audit: slab: a bad free is told to the letter", "[slab]")
             };
             contract::reports(subject, beyond, give);
             const auto below = [&ptr](Instance &instance) {
+                (void)instance;
                 const db_audit_t *const self = static_cast<db_audit_t *>(instance.self());
                 ptr = self->slab.base - DB_AUDIT_SLOT_BYTES + DB_AUDIT_PAYLOAD_OFFSET;
                 return damage("slab", "free of a pointer from elsewhere", ptr);
@@ -571,6 +581,7 @@ TEST_CASE("db_audit: slab: a bad free is told to the letter", "[slab]")
         contract::reports(subject, never_cut, give);
         if (!lamina::testing::has_flag(subject, LAMINA_SUBJECT_UNBOUNDED | LAMINA_SUBJECT_SCATTERED)) {
             const auto beyond = [&ptr](Instance &instance) {
+                (void)instance;
                 const db_audit_generic_t *const self = static_cast<db_audit_generic_t *>(instance.self());
                 ptr = self->slab.base + DB_AUDIT_GROUP_COUNT * DB_AUDIT_GROUP_STRIDE +
                       DB_AUDIT_PAYLOAD_OFFSET;
@@ -578,6 +589,7 @@ TEST_CASE("db_audit: slab: a bad free is told to the letter", "[slab]")
             };
             contract::reports(subject, beyond, give);
             const auto below = [&ptr](Instance &instance) {
+                (void)instance;
                 const db_audit_generic_t *const self = static_cast<db_audit_generic_t *>(instance.self());
                 ptr = self->slab.base - DB_AUDIT_SLOT_BYTES + DB_AUDIT_PAYLOAD_OFFSET;
                 return damage("slab", "free of a pointer from elsewhere", ptr);
@@ -616,6 +628,68 @@ TEST_CASE("db_audit: slab: nothing may be used of what is no object", "[slab]")
 {
     for (const lamina_subject *const subject : subjects) {
         contract::strangers(*subject);
+    }
+}
+
+TEST_CASE("db_audit: slab: reset clears the map of what is in use, and nothing behind it", "[slab]")
+{
+    {
+        Instance instance(db_audit_flat_subject);
+        instance.stop_keeping_books();
+        REQUIRE(instance.alive());
+        db_audit_t *const self = static_cast<db_audit_t *>(instance.self());
+        std::size_t count = 0;
+        while (count != DB_AUDIT_SLOT_COUNT) {
+            const std::size_t before =
+                count; // one refill more than the last time, and every slot of it in use
+            for (count = 0; count <= before || self->slab.head != UINT32_MAX; ++count) {
+                REQUIRE(instance.alloc() != nullptr);
+            }
+            REQUIRE(instance.subject().in_use(instance.self()) == count);
+            const std::size_t words = (count + 63U) / 64U;
+            instance.reset();
+            for (std::size_t word = 0; word != words; ++word) {
+                REQUIRE(lamina_load_u64(self->slab.live + word * 8U) == 0U);
+            }
+        }
+        unsigned char *const behind = self->slab.live + 128;
+        while (instance.alloc() != nullptr) {
+        }
+        std::array<unsigned char, 64> kept = {};
+        std::memcpy(kept.data(), behind, kept.size());
+        std::memset(behind, 0xEE, kept.size());
+        instance.reset();
+        CHECK(lamina::testing::first_other(behind, 0, kept.size(), 0xEE) == kept.size());
+        std::memcpy(behind, kept.data(), kept.size());
+    }
+    {
+        Instance instance(db_audit_generic_subject);
+        instance.stop_keeping_books();
+        REQUIRE(instance.alive());
+        db_audit_generic_t *const self = static_cast<db_audit_generic_t *>(instance.self());
+        std::size_t count = 0;
+        while (count != DB_AUDIT_SLOT_COUNT) {
+            const std::size_t before =
+                count; // one refill more than the last time, and every slot of it in use
+            for (count = 0; count <= before || self->slab.head != UINT32_MAX; ++count) {
+                REQUIRE(instance.alloc() != nullptr);
+            }
+            REQUIRE(instance.subject().in_use(instance.self()) == count);
+            const std::size_t words = (count + 63U) / 64U;
+            instance.reset();
+            for (std::size_t word = 0; word != words; ++word) {
+                REQUIRE(lamina_load_u64(self->slab.live + word * 8U) == 0U);
+            }
+        }
+        unsigned char *const behind = self->slab.live + 128;
+        while (instance.alloc() != nullptr) {
+        }
+        std::array<unsigned char, 64> kept = {};
+        std::memcpy(kept.data(), behind, kept.size());
+        std::memset(behind, 0xEE, kept.size());
+        instance.reset();
+        CHECK(lamina::testing::first_other(behind, 0, kept.size(), 0xEE) == kept.size());
+        std::memcpy(behind, kept.data(), kept.size());
     }
 }
 

@@ -34,7 +34,7 @@ LAMINA_EXTERN_C_BEGIN
 #define DB_PAGES_MAP_BYTES      524288U /* 524288 needed above */
 #define DB_PAGES_SLOT_BYTES     8192U   /* asked for */
 #define DB_PAGES_PAYLOAD_BYTES  8192U   /* the whole slot */
-#define DB_PAGES_PAYLOAD_OFFSET 0U      /* canary before the payload */
+#define DB_PAGES_PAYLOAD_OFFSET 0U      /* the payload begins the slot */
 #define DB_PAGES_SLOT_ALIGN     4096U   /* alignment of each object */
 #define DB_PAGES_LINK_OFFSET    0U      /* the link of a free slot lies at the payload's start */
 #define DB_PAGES_SLOT_SHIFT     13U     /* 8192 = 1 << 13 */

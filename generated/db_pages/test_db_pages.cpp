@@ -202,14 +202,18 @@ TEST_CASE("db_pages: slab: check tells what is wrong with the free list", "[slab
     {
         Instance instance(db_pages_flat_subject);
         REQUIRE(instance.alive());
-        unsigned char *blocks[3];
+        db_pages_t *const self = static_cast<db_pages_t *>(instance.self());
+        REQUIRE(self->slab.carved == 0U);
+        unsigned char *blocks[4];
         for (unsigned char *&block : blocks) {
             block = static_cast<unsigned char *>(instance.alloc());
             REQUIRE(block != nullptr);
+            if (&block == blocks) {
+                CHECK(self->slab.carved == 1U); // what one refill cuts
+            }
         }
         instance.free(blocks[0]);
         instance.free(blocks[1]);
-        db_pages_t *const self = static_cast<db_pages_t *>(instance.self());
         const std::size_t carved = self->slab.carved;
         contract::check_is_content(instance);
         unsigned char *const slot = self->slab.head;
@@ -240,14 +244,18 @@ TEST_CASE("db_pages: slab: check tells what is wrong with the free list", "[slab
     {
         Instance instance(db_pages_generic_subject);
         REQUIRE(instance.alive());
-        unsigned char *blocks[3];
+        db_pages_generic_t *const self = static_cast<db_pages_generic_t *>(instance.self());
+        REQUIRE(self->slab.carved == 0U);
+        unsigned char *blocks[4];
         for (unsigned char *&block : blocks) {
             block = static_cast<unsigned char *>(instance.alloc());
             REQUIRE(block != nullptr);
+            if (&block == blocks) {
+                CHECK(self->slab.carved == 1U); // what one refill cuts
+            }
         }
         instance.free(blocks[0]);
         instance.free(blocks[1]);
-        db_pages_generic_t *const self = static_cast<db_pages_generic_t *>(instance.self());
         const std::size_t carved = self->slab.carved;
         contract::check_is_content(instance);
         unsigned char *const slot = self->slab.head;
@@ -308,12 +316,14 @@ TEST_CASE("db_pages: slab: a bad free is told to the letter", "[slab]")
         contract::reports(subject, never_cut, give);
         if (!lamina::testing::has_flag(subject, LAMINA_SUBJECT_UNBOUNDED | LAMINA_SUBJECT_SCATTERED)) {
             const auto beyond = [&ptr](Instance &instance) {
+                (void)instance;
                 const db_pages_t *const self = static_cast<db_pages_t *>(instance.self());
                 ptr = self->slab.base + DB_PAGES_SLOT_COUNT * DB_PAGES_SLOT_BYTES;
                 return damage("slab", "free of a pointer from elsewhere", ptr);
             };
             contract::reports(subject, beyond, give);
             const auto below = [&ptr](Instance &instance) {
+                (void)instance;
                 const db_pages_t *const self = static_cast<db_pages_t *>(instance.self());
                 ptr = self->slab.base - DB_PAGES_SLOT_BYTES;
                 return damage("slab", "free of a pointer from elsewhere", ptr);
@@ -359,12 +369,14 @@ TEST_CASE("db_pages: slab: a bad free is told to the letter", "[slab]")
         contract::reports(subject, never_cut, give);
         if (!lamina::testing::has_flag(subject, LAMINA_SUBJECT_UNBOUNDED | LAMINA_SUBJECT_SCATTERED)) {
             const auto beyond = [&ptr](Instance &instance) {
+                (void)instance;
                 const db_pages_generic_t *const self = static_cast<db_pages_generic_t *>(instance.self());
                 ptr = self->slab.base + DB_PAGES_SLOT_COUNT * DB_PAGES_SLOT_BYTES;
                 return damage("slab", "free of a pointer from elsewhere", ptr);
             };
             contract::reports(subject, beyond, give);
             const auto below = [&ptr](Instance &instance) {
+                (void)instance;
                 const db_pages_generic_t *const self = static_cast<db_pages_generic_t *>(instance.self());
                 ptr = self->slab.base - DB_PAGES_SLOT_BYTES;
                 return damage("slab", "free of a pointer from elsewhere", ptr);

@@ -35,7 +35,7 @@ LAMINA_EXTERN_C_BEGIN
 #define FIRMWARE_BUFFER_ALIGN   32U   /* alignment of the buffer */
 #define FIRMWARE_SLOT_BYTES     32U   /* asked for */
 #define FIRMWARE_PAYLOAD_BYTES  32U   /* the whole slot */
-#define FIRMWARE_PAYLOAD_OFFSET 0U    /* canary before the payload */
+#define FIRMWARE_PAYLOAD_OFFSET 0U    /* the payload begins the slot */
 #define FIRMWARE_SLOT_ALIGN     16U   /* alignment of each object */
 #define FIRMWARE_LINK_OFFSET    0U    /* the link of a free slot lies at the payload's start */
 #define FIRMWARE_SLOT_SHIFT     5U    /* 32 = 1 << 5 */

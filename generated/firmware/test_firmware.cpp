@@ -164,14 +164,18 @@ TEST_CASE("firmware: slab: check tells what is wrong with the free list", "[slab
     {
         Instance instance(firmware_flat_subject);
         REQUIRE(instance.alive());
-        unsigned char *blocks[3];
+        firmware_t *const self = static_cast<firmware_t *>(instance.self());
+        REQUIRE(self->slab.carved == 0U);
+        unsigned char *blocks[4];
         for (unsigned char *&block : blocks) {
             block = static_cast<unsigned char *>(instance.alloc());
             REQUIRE(block != nullptr);
+            if (&block == blocks) {
+                CHECK(self->slab.carved == 128U); // what one refill cuts
+            }
         }
         instance.free(blocks[0]);
         instance.free(blocks[1]);
-        firmware_t *const self = static_cast<firmware_t *>(instance.self());
         const std::size_t carved = self->slab.carved;
         contract::check_is_content(instance);
         unsigned char *const slot = self->slab.head;
@@ -202,14 +206,18 @@ TEST_CASE("firmware: slab: check tells what is wrong with the free list", "[slab
     {
         Instance instance(firmware_generic_subject);
         REQUIRE(instance.alive());
-        unsigned char *blocks[3];
+        firmware_generic_t *const self = static_cast<firmware_generic_t *>(instance.self());
+        REQUIRE(self->slab.carved == 0U);
+        unsigned char *blocks[4];
         for (unsigned char *&block : blocks) {
             block = static_cast<unsigned char *>(instance.alloc());
             REQUIRE(block != nullptr);
+            if (&block == blocks) {
+                CHECK(self->slab.carved == 128U); // what one refill cuts
+            }
         }
         instance.free(blocks[0]);
         instance.free(blocks[1]);
-        firmware_generic_t *const self = static_cast<firmware_generic_t *>(instance.self());
         const std::size_t carved = self->slab.carved;
         contract::check_is_content(instance);
         unsigned char *const slot = self->slab.head;
@@ -270,12 +278,14 @@ TEST_CASE("firmware: slab: a bad free is told to the letter", "[slab]")
         contract::reports(subject, never_cut, give);
         if (!lamina::testing::has_flag(subject, LAMINA_SUBJECT_UNBOUNDED | LAMINA_SUBJECT_SCATTERED)) {
             const auto beyond = [&ptr](Instance &instance) {
+                (void)instance;
                 const firmware_t *const self = static_cast<firmware_t *>(instance.self());
                 ptr = self->slab.base + FIRMWARE_SLOT_COUNT * FIRMWARE_SLOT_BYTES;
                 return damage("slab", "free of a pointer from elsewhere", ptr);
             };
             contract::reports(subject, beyond, give);
             const auto below = [&ptr](Instance &instance) {
+                (void)instance;
                 const firmware_t *const self = static_cast<firmware_t *>(instance.self());
                 ptr = self->slab.base - FIRMWARE_SLOT_BYTES;
                 return damage("slab", "free of a pointer from elsewhere", ptr);
@@ -321,12 +331,14 @@ TEST_CASE("firmware: slab: a bad free is told to the letter", "[slab]")
         contract::reports(subject, never_cut, give);
         if (!lamina::testing::has_flag(subject, LAMINA_SUBJECT_UNBOUNDED | LAMINA_SUBJECT_SCATTERED)) {
             const auto beyond = [&ptr](Instance &instance) {
+                (void)instance;
                 const firmware_generic_t *const self = static_cast<firmware_generic_t *>(instance.self());
                 ptr = self->slab.base + FIRMWARE_SLOT_COUNT * FIRMWARE_SLOT_BYTES;
                 return damage("slab", "free of a pointer from elsewhere", ptr);
             };
             contract::reports(subject, beyond, give);
             const auto below = [&ptr](Instance &instance) {
+                (void)instance;
                 const firmware_generic_t *const self = static_cast<firmware_generic_t *>(instance.self());
                 ptr = self->slab.base - FIRMWARE_SLOT_BYTES;
                 return damage("slab", "free of a pointer from elsewhere", ptr);

@@ -14,10 +14,10 @@
 #include "lamina/report.h"
 
 /*
- * +------+----------------------------------------------+
- * | slab | slot = 192, count = 4 KiB, free_map = bitmap |
- * | mmap | pages from the operating system              |
- * +------+----------------------------------------------+
+ * +------+---------------------------------------------+
+ * | slab | slot = 192, count = 4096, free_map = bitmap |
+ * | mmap | pages from the operating system             |
+ * +------+---------------------------------------------+
  *
  * Threads: one at a time; the caller sees to it.
  * Damage that is found ends the program with a message: a pointer that starts no object, a double free.
@@ -34,7 +34,7 @@ LAMINA_EXTERN_C_BEGIN
 #define GAME_ENTITIES_MAP_BYTES      790528U /* 786944 needed above, rounded up to whole pages of 4096 */
 #define GAME_ENTITIES_SLOT_BYTES     192U    /* asked for */
 #define GAME_ENTITIES_PAYLOAD_BYTES  192U    /* the whole slot */
-#define GAME_ENTITIES_PAYLOAD_OFFSET 0U      /* canary before the payload */
+#define GAME_ENTITIES_PAYLOAD_OFFSET 0U      /* the payload begins the slot */
 #define GAME_ENTITIES_SLOT_ALIGN     16U     /* alignment of each object */
 #define GAME_ENTITIES_LINK_OFFSET    0U      /* the link of a free slot lies at the payload's start */
 #define GAME_ENTITIES_SLOT_SHIFT     6U      /* 192 = 3 << 6 */

@@ -209,14 +209,18 @@ TEST_CASE("game_entities: slab: check tells what is wrong with the free list", "
     {
         Instance instance(game_entities_flat_subject);
         REQUIRE(instance.alive());
-        unsigned char *blocks[3];
+        game_entities_t *const self = static_cast<game_entities_t *>(instance.self());
+        REQUIRE(self->slab.carved == 0U);
+        unsigned char *blocks[4];
         for (unsigned char *&block : blocks) {
             block = static_cast<unsigned char *>(instance.alloc());
             REQUIRE(block != nullptr);
+            if (&block == blocks) {
+                CHECK(self->slab.carved == 21U); // what one refill cuts
+            }
         }
         instance.free(blocks[0]);
         instance.free(blocks[1]);
-        game_entities_t *const self = static_cast<game_entities_t *>(instance.self());
         const std::size_t carved = self->slab.carved;
         contract::check_is_content(instance);
         unsigned char *const slot = self->slab.head;
@@ -273,14 +277,18 @@ TEST_CASE("game_entities: slab: check tells what is wrong with the free list", "
     {
         Instance instance(game_entities_generic_subject);
         REQUIRE(instance.alive());
-        unsigned char *blocks[3];
+        game_entities_generic_t *const self = static_cast<game_entities_generic_t *>(instance.self());
+        REQUIRE(self->slab.carved == 0U);
+        unsigned char *blocks[4];
         for (unsigned char *&block : blocks) {
             block = static_cast<unsigned char *>(instance.alloc());
             REQUIRE(block != nullptr);
+            if (&block == blocks) {
+                CHECK(self->slab.carved == 21U); // what one refill cuts
+            }
         }
         instance.free(blocks[0]);
         instance.free(blocks[1]);
-        game_entities_generic_t *const self = static_cast<game_entities_generic_t *>(instance.self());
         const std::size_t carved = self->slab.carved;
         contract::check_is_content(instance);
         unsigned char *const slot = self->slab.head;
@@ -367,12 +375,14 @@ TEST_CASE("game_entities: slab: a bad free is told to the letter", "[slab]")
         contract::reports(subject, never_cut, give);
         if (!lamina::testing::has_flag(subject, LAMINA_SUBJECT_UNBOUNDED | LAMINA_SUBJECT_SCATTERED)) {
             const auto beyond = [&ptr](Instance &instance) {
+                (void)instance;
                 const game_entities_t *const self = static_cast<game_entities_t *>(instance.self());
                 ptr = self->slab.base + GAME_ENTITIES_SLOT_COUNT * GAME_ENTITIES_SLOT_BYTES;
                 return damage("slab", "free of a pointer from elsewhere", ptr);
             };
             contract::reports(subject, beyond, give);
             const auto below = [&ptr](Instance &instance) {
+                (void)instance;
                 const game_entities_t *const self = static_cast<game_entities_t *>(instance.self());
                 ptr = self->slab.base - GAME_ENTITIES_SLOT_BYTES;
                 return damage("slab", "free of a pointer from elsewhere", ptr);
@@ -426,6 +436,7 @@ TEST_CASE("game_entities: slab: a bad free is told to the letter", "[slab]")
         contract::reports(subject, never_cut, give);
         if (!lamina::testing::has_flag(subject, LAMINA_SUBJECT_UNBOUNDED | LAMINA_SUBJECT_SCATTERED)) {
             const auto beyond = [&ptr](Instance &instance) {
+                (void)instance;
                 const game_entities_generic_t *const self = static_cast<game_entities_generic_t *>(
                     instance.self());
                 ptr = self->slab.base + GAME_ENTITIES_SLOT_COUNT * GAME_ENTITIES_SLOT_BYTES;
@@ -433,6 +444,7 @@ TEST_CASE("game_entities: slab: a bad free is told to the letter", "[slab]")
             };
             contract::reports(subject, beyond, give);
             const auto below = [&ptr](Instance &instance) {
+                (void)instance;
                 const game_entities_generic_t *const self = static_cast<game_entities_generic_t *>(
                     instance.self());
                 ptr = self->slab.base - GAME_ENTITIES_SLOT_BYTES;
@@ -463,5 +475,67 @@ TEST_CASE("game_entities: slab: nothing may be used of what is no object", "[sla
 {
     for (const lamina_subject *const subject : subjects) {
         contract::strangers(*subject);
+    }
+}
+
+TEST_CASE("game_entities: slab: reset clears the map of what is in use, and nothing behind it", "[slab]")
+{
+    {
+        Instance instance(game_entities_flat_subject);
+        instance.stop_keeping_books();
+        REQUIRE(instance.alive());
+        game_entities_t *const self = static_cast<game_entities_t *>(instance.self());
+        std::size_t count = 0;
+        while (count != GAME_ENTITIES_SLOT_COUNT) {
+            const std::size_t before =
+                count; // one refill more than the last time, and every slot of it in use
+            for (count = 0; count <= before || self->slab.head != NULL; ++count) {
+                REQUIRE(instance.alloc() != nullptr);
+            }
+            REQUIRE(instance.subject().in_use(instance.self()) == count);
+            const std::size_t words = (count + 63U) / 64U;
+            instance.reset();
+            for (std::size_t word = 0; word != words; ++word) {
+                REQUIRE(lamina_load_u64(self->slab.live + word * 8U) == 0U);
+            }
+        }
+        unsigned char *const behind = self->slab.live + 512;
+        while (instance.alloc() != nullptr) {
+        }
+        std::array<unsigned char, 64> kept = {};
+        std::memcpy(kept.data(), behind, kept.size());
+        std::memset(behind, 0xEE, kept.size());
+        instance.reset();
+        CHECK(lamina::testing::first_other(behind, 0, kept.size(), 0xEE) == kept.size());
+        std::memcpy(behind, kept.data(), kept.size());
+    }
+    {
+        Instance instance(game_entities_generic_subject);
+        instance.stop_keeping_books();
+        REQUIRE(instance.alive());
+        game_entities_generic_t *const self = static_cast<game_entities_generic_t *>(instance.self());
+        std::size_t count = 0;
+        while (count != GAME_ENTITIES_SLOT_COUNT) {
+            const std::size_t before =
+                count; // one refill more than the last time, and every slot of it in use
+            for (count = 0; count <= before || self->slab.head != NULL; ++count) {
+                REQUIRE(instance.alloc() != nullptr);
+            }
+            REQUIRE(instance.subject().in_use(instance.self()) == count);
+            const std::size_t words = (count + 63U) / 64U;
+            instance.reset();
+            for (std::size_t word = 0; word != words; ++word) {
+                REQUIRE(lamina_load_u64(self->slab.live + word * 8U) == 0U);
+            }
+        }
+        unsigned char *const behind = self->slab.live + 512;
+        while (instance.alloc() != nullptr) {
+        }
+        std::array<unsigned char, 64> kept = {};
+        std::memcpy(kept.data(), behind, kept.size());
+        std::memset(behind, 0xEE, kept.size());
+        instance.reset();
+        CHECK(lamina::testing::first_other(behind, 0, kept.size(), 0xEE) == kept.size());
+        std::memcpy(behind, kept.data(), kept.size());
     }
 }

@@ -261,3 +261,12 @@ TEST_CASE("game_frame: bump: sizes and alignments that just fit, and just don't"
         }
     }
 }
+
+TEST_CASE("game_frame: bump: what is given back reads as zero, and nothing else", "[bump]")
+{
+    for (const lamina_subject *const subject : subjects) {
+        if (subject->mark != nullptr && subject->release_unused != nullptr) {
+            contract::discards(*subject, 1048576U);
+        }
+    }
+}

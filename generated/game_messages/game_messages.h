@@ -17,7 +17,7 @@
 /*
  * +-------+---------------------------------+
  * | owner | queue = intrusive               |
- * | slab  | slot = 16, count = 4 KiB        |
+ * | slab  | slot = 16, count = 4096         |
  * | mmap  | pages from the operating system |
  * +-------+---------------------------------+
  *
@@ -36,7 +36,7 @@ LAMINA_EXTERN_C_BEGIN
 #define GAME_MESSAGES_MAP_BYTES      65536U /* 65536 needed above */
 #define GAME_MESSAGES_SLOT_BYTES     16U    /* asked for */
 #define GAME_MESSAGES_PAYLOAD_BYTES  16U    /* the whole slot */
-#define GAME_MESSAGES_PAYLOAD_OFFSET 0U     /* canary before the payload */
+#define GAME_MESSAGES_PAYLOAD_OFFSET 0U     /* the payload begins the slot */
 #define GAME_MESSAGES_SLOT_ALIGN     16U    /* alignment of each object */
 #define GAME_MESSAGES_LINK_OFFSET    0U     /* the link of a free slot lies at the payload's start */
 #define GAME_MESSAGES_SLOT_SHIFT     4U     /* 16 = 1 << 4 */

@@ -223,14 +223,18 @@ TEST_CASE("game_messages: slab: check tells what is wrong with the free list", "
     {
         Instance instance(game_messages_flat_subject);
         REQUIRE(instance.alive());
-        unsigned char *blocks[3];
+        game_messages_t *const self = static_cast<game_messages_t *>(instance.self());
+        REQUIRE(self->slab.carved == 0U);
+        unsigned char *blocks[4];
         for (unsigned char *&block : blocks) {
             block = static_cast<unsigned char *>(instance.alloc());
             REQUIRE(block != nullptr);
+            if (&block == blocks) {
+                CHECK(self->slab.carved == 256U); // what one refill cuts
+            }
         }
         instance.free(blocks[0]);
         instance.free(blocks[1]);
-        game_messages_t *const self = static_cast<game_messages_t *>(instance.self());
         const std::size_t carved = self->slab.carved;
         contract::check_is_content(instance);
         unsigned char *const slot = self->slab.head;
@@ -261,14 +265,18 @@ TEST_CASE("game_messages: slab: check tells what is wrong with the free list", "
     {
         Instance instance(game_messages_generic_subject);
         REQUIRE(instance.alive());
-        unsigned char *blocks[3];
+        game_messages_generic_t *const self = static_cast<game_messages_generic_t *>(instance.self());
+        REQUIRE(self->slab.carved == 0U);
+        unsigned char *blocks[4];
         for (unsigned char *&block : blocks) {
             block = static_cast<unsigned char *>(instance.alloc());
             REQUIRE(block != nullptr);
+            if (&block == blocks) {
+                CHECK(self->slab.carved == 256U); // what one refill cuts
+            }
         }
         instance.free(blocks[0]);
         instance.free(blocks[1]);
-        game_messages_generic_t *const self = static_cast<game_messages_generic_t *>(instance.self());
         const std::size_t carved = self->slab.carved;
         contract::check_is_content(instance);
         unsigned char *const slot = self->slab.head;
@@ -329,12 +337,14 @@ TEST_CASE("game_messages: slab: a bad free is told to the letter", "[slab]")
         contract::reports(subject, never_cut, give);
         if (!lamina::testing::has_flag(subject, LAMINA_SUBJECT_UNBOUNDED | LAMINA_SUBJECT_SCATTERED)) {
             const auto beyond = [&ptr](Instance &instance) {
+                (void)instance;
                 const game_messages_t *const self = static_cast<game_messages_t *>(instance.self());
                 ptr = self->slab.base + GAME_MESSAGES_SLOT_COUNT * GAME_MESSAGES_SLOT_BYTES;
                 return damage("slab", "free of a pointer from elsewhere", ptr);
             };
             contract::reports(subject, beyond, give);
             const auto below = [&ptr](Instance &instance) {
+                (void)instance;
                 const game_messages_t *const self = static_cast<game_messages_t *>(instance.self());
                 ptr = self->slab.base - GAME_MESSAGES_SLOT_BYTES;
                 return damage("slab", "free of a pointer from elsewhere", ptr);
@@ -382,6 +392,7 @@ TEST_CASE("game_messages: slab: a bad free is told to the letter", "[slab]")
         contract::reports(subject, never_cut, give);
         if (!lamina::testing::has_flag(subject, LAMINA_SUBJECT_UNBOUNDED | LAMINA_SUBJECT_SCATTERED)) {
             const auto beyond = [&ptr](Instance &instance) {
+                (void)instance;
                 const game_messages_generic_t *const self = static_cast<game_messages_generic_t *>(
                     instance.self());
                 ptr = self->slab.base + GAME_MESSAGES_SLOT_COUNT * GAME_MESSAGES_SLOT_BYTES;
@@ -389,6 +400,7 @@ TEST_CASE("game_messages: slab: a bad free is told to the letter", "[slab]")
             };
             contract::reports(subject, beyond, give);
             const auto below = [&ptr](Instance &instance) {
+                (void)instance;
                 const game_messages_generic_t *const self = static_cast<game_messages_generic_t *>(
                     instance.self());
                 ptr = self->slab.base - GAME_MESSAGES_SLOT_BYTES;
@@ -413,5 +425,102 @@ TEST_CASE("game_messages: slab: nothing may be used of what is no object", "[sla
 {
     for (const lamina_subject *const subject : subjects) {
         contract::strangers(*subject);
+    }
+}
+
+// ------------------------------------------ owner ------------------------------------------
+
+TEST_CASE("game_messages: owner: what another thread frees waits for the owner, who fetches it", "[owner]")
+{
+    using lamina::testing::damage;
+    const auto elsewhere = [](Instance &instance, void *ptr) {
+        std::thread([&] { instance.free(ptr); }).join();
+    };
+    {
+        Instance instance(game_messages_flat_subject);
+        REQUIRE(instance.alive());
+        game_messages_t *const self = static_cast<game_messages_t *>(instance.self());
+        const auto posts = [&] {
+            void *const ptr = instance.alloc();
+            REQUIRE(ptr != nullptr);
+            const unsigned char *const head = self->slab.head;
+            elsewhere(instance, ptr);
+            CHECK(self->owner.remote == ptr);
+            CHECK(self->slab.head == head);
+        };
+        posts();
+        CHECK(instance.subject().in_use(instance.self()) <= instance.subject().held);
+        CHECK(self->owner.remote == nullptr);
+        posts();
+        contract::check_is_content(instance);
+        CHECK(self->owner.remote == nullptr);
+        if (instance.subject().reset != nullptr) {
+            posts();
+            instance.reset();
+            CHECK(self->owner.remote == nullptr);
+        }
+        posts();
+        instance.destroy();
+        CHECK(self->owner.remote == nullptr);
+
+        const lamina_subject &subject = game_messages_flat_subject;
+        unsigned char *ptr = nullptr;
+        const auto give = [&](Instance &own) { elsewhere(own, ptr); };
+        const auto inside = [&ptr](Instance &own) {
+            ptr = static_cast<unsigned char *>(own.alloc()) + 1;
+            return damage("slab", "free of a pointer that starts no slot", ptr);
+        };
+        contract::reports(subject, inside, give);
+        const auto never_cut = [&ptr](Instance &instance) {
+            (void)instance.alloc();
+            const game_messages_t *const self = static_cast<game_messages_t *>(instance.self());
+            ptr = self->slab.base + self->slab.carved * GAME_MESSAGES_SLOT_BYTES;
+            return damage("slab", "free of a slot that was never handed out", ptr);
+        };
+        contract::reports(subject, never_cut, give);
+    }
+    {
+        Instance instance(game_messages_generic_subject);
+        REQUIRE(instance.alive());
+        game_messages_generic_t *const self = static_cast<game_messages_generic_t *>(instance.self());
+        const auto posts = [&] {
+            void *const ptr = instance.alloc();
+            REQUIRE(ptr != nullptr);
+            const unsigned char *const head = self->slab.head;
+            elsewhere(instance, ptr);
+            CHECK(self->owner.remote == ptr);
+            CHECK(self->slab.head == head);
+        };
+        posts();
+        CHECK(instance.subject().in_use(instance.self()) <= instance.subject().held);
+        CHECK(self->owner.remote == nullptr);
+        posts();
+        contract::check_is_content(instance);
+        CHECK(self->owner.remote == nullptr);
+        if (instance.subject().reset != nullptr) {
+            posts();
+            instance.reset();
+            CHECK(self->owner.remote == nullptr);
+        }
+        posts();
+        instance.destroy();
+        CHECK(self->owner.remote == nullptr);
+
+        const lamina_subject &subject = game_messages_generic_subject;
+        unsigned char *ptr = nullptr;
+        const auto give = [&](Instance &own) { elsewhere(own, ptr); };
+        const auto inside = [&ptr](Instance &own) {
+            ptr = static_cast<unsigned char *>(own.alloc()) + 1;
+            return damage("slab", "free of a pointer that starts no slot", ptr);
+        };
+        contract::reports(subject, inside, give);
+        const auto never_cut = [&ptr](Instance &instance) {
+            (void)instance.alloc();
+            const game_messages_generic_t *const self = static_cast<game_messages_generic_t *>(
+                instance.self());
+            ptr = self->slab.base + self->slab.carved * GAME_MESSAGES_SLOT_BYTES;
+            return damage("slab", "free of a slot that was never handed out", ptr);
+        };
+        contract::reports(subject, never_cut, give);
     }
 }

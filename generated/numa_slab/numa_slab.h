@@ -40,7 +40,7 @@ LAMINA_EXTERN_C_BEGIN
 #define NUMA_SLAB_NUMA_NODES     1U        /* nodes that the policy names */
 #define NUMA_SLAB_SLOT_BYTES     64U       /* asked for */
 #define NUMA_SLAB_PAYLOAD_BYTES  64U       /* the whole slot */
-#define NUMA_SLAB_PAYLOAD_OFFSET 0U        /* canary before the payload */
+#define NUMA_SLAB_PAYLOAD_OFFSET 0U        /* the payload begins the slot */
 #define NUMA_SLAB_SLOT_ALIGN     16U       /* alignment of each object */
 #define NUMA_SLAB_LINK_OFFSET    0U        /* the link of a free slot lies at the payload's start */
 #define NUMA_SLAB_SLOT_SHIFT     6U        /* 64 = 1 << 6 */
@@ -50,8 +50,6 @@ LAMINA_EXTERN_C_BEGIN
 #define NUMA_SLAB_BATCH_SLOTS    64U       /* slots that one refill threads: a page of them */
 #define NUMA_SLAB_POISON_OFFSET  8U        /* behind the 8-byte link */
 #define NUMA_SLAB_POISON_BYTES   56U       /* payload and padding less the 8-byte link */
-#define NUMA_SLAB_FRESH_OFFSET   0U        /* the payload's start */
-#define NUMA_SLAB_FRESH_BYTES    64U       /* payload and padding */
 #define NUMA_SLAB_POISON_WORD    UINT64_C(0xdededededededede) /* written on free, 8 bytes at a time */
 
 /* Bytes of memory that hold exactly `n` objects; one less is too few. */

@@ -234,14 +234,18 @@ TEST_CASE("numa_slab: slab: check tells what is wrong with the free list", "[sla
     {
         Instance instance(numa_slab_flat_subject);
         REQUIRE(instance.alive());
-        unsigned char *blocks[3];
+        numa_slab_t *const self = static_cast<numa_slab_t *>(instance.self());
+        REQUIRE(self->slab.carved == 0U);
+        unsigned char *blocks[4];
         for (unsigned char *&block : blocks) {
             block = static_cast<unsigned char *>(instance.alloc());
             REQUIRE(block != nullptr);
+            if (&block == blocks) {
+                CHECK(self->slab.carved == 64U); // what one refill cuts
+            }
         }
         instance.free(blocks[0]);
         instance.free(blocks[1]);
-        numa_slab_t *const self = static_cast<numa_slab_t *>(instance.self());
         const std::size_t carved = self->slab.carved;
         contract::check_is_content(instance);
         unsigned char *const slot = self->slab.head;
@@ -272,14 +276,18 @@ TEST_CASE("numa_slab: slab: check tells what is wrong with the free list", "[sla
     {
         Instance instance(numa_slab_generic_subject);
         REQUIRE(instance.alive());
-        unsigned char *blocks[3];
+        numa_slab_generic_t *const self = static_cast<numa_slab_generic_t *>(instance.self());
+        REQUIRE(self->slab.carved == 0U);
+        unsigned char *blocks[4];
         for (unsigned char *&block : blocks) {
             block = static_cast<unsigned char *>(instance.alloc());
             REQUIRE(block != nullptr);
+            if (&block == blocks) {
+                CHECK(self->slab.carved == 64U); // what one refill cuts
+            }
         }
         instance.free(blocks[0]);
         instance.free(blocks[1]);
-        numa_slab_generic_t *const self = static_cast<numa_slab_generic_t *>(instance.self());
         const std::size_t carved = self->slab.carved;
         contract::check_is_content(instance);
         unsigned char *const slot = self->slab.head;
@@ -340,12 +348,14 @@ TEST_CASE("numa_slab: slab: a bad free is told to the letter", "[slab]")
         contract::reports(subject, never_cut, give);
         if (!lamina::testing::has_flag(subject, LAMINA_SUBJECT_UNBOUNDED | LAMINA_SUBJECT_SCATTERED)) {
             const auto beyond = [&ptr](Instance &instance) {
+                (void)instance;
                 const numa_slab_t *const self = static_cast<numa_slab_t *>(instance.self());
                 ptr = self->slab.base + NUMA_SLAB_SLOT_COUNT * NUMA_SLAB_SLOT_BYTES;
                 return damage("slab", "free of a pointer from elsewhere", ptr);
             };
             contract::reports(subject, beyond, give);
             const auto below = [&ptr](Instance &instance) {
+                (void)instance;
                 const numa_slab_t *const self = static_cast<numa_slab_t *>(instance.self());
                 ptr = self->slab.base - NUMA_SLAB_SLOT_BYTES;
                 return damage("slab", "free of a pointer from elsewhere", ptr);
@@ -391,12 +401,14 @@ TEST_CASE("numa_slab: slab: a bad free is told to the letter", "[slab]")
         contract::reports(subject, never_cut, give);
         if (!lamina::testing::has_flag(subject, LAMINA_SUBJECT_UNBOUNDED | LAMINA_SUBJECT_SCATTERED)) {
             const auto beyond = [&ptr](Instance &instance) {
+                (void)instance;
                 const numa_slab_generic_t *const self = static_cast<numa_slab_generic_t *>(instance.self());
                 ptr = self->slab.base + NUMA_SLAB_SLOT_COUNT * NUMA_SLAB_SLOT_BYTES;
                 return damage("slab", "free of a pointer from elsewhere", ptr);
             };
             contract::reports(subject, beyond, give);
             const auto below = [&ptr](Instance &instance) {
+                (void)instance;
                 const numa_slab_generic_t *const self = static_cast<numa_slab_generic_t *>(instance.self());
                 ptr = self->slab.base - NUMA_SLAB_SLOT_BYTES;
                 return damage("slab", "free of a pointer from elsewhere", ptr);

@@ -167,14 +167,18 @@ TEST_CASE("web_connections: slab: check tells what is wrong with the free list",
     {
         Instance instance(web_connections_flat_subject);
         REQUIRE(instance.alive());
-        unsigned char *blocks[3];
+        web_connections_t *const self = static_cast<web_connections_t *>(instance.self());
+        REQUIRE(self->slab.carved == 0U);
+        unsigned char *blocks[4];
         for (unsigned char *&block : blocks) {
             block = static_cast<unsigned char *>(instance.alloc());
             REQUIRE(block != nullptr);
+            if (&block == blocks) {
+                CHECK(self->slab.carved == 16U); // what one refill cuts
+            }
         }
         instance.free(blocks[0]);
         instance.free(blocks[1]);
-        web_connections_t *const self = static_cast<web_connections_t *>(instance.self());
         const std::size_t carved = self->slab.carved;
         contract::check_is_content(instance);
         unsigned char *const slot = self->slab.head;
@@ -205,14 +209,18 @@ TEST_CASE("web_connections: slab: check tells what is wrong with the free list",
     {
         Instance instance(web_connections_generic_subject);
         REQUIRE(instance.alive());
-        unsigned char *blocks[3];
+        web_connections_generic_t *const self = static_cast<web_connections_generic_t *>(instance.self());
+        REQUIRE(self->slab.carved == 0U);
+        unsigned char *blocks[4];
         for (unsigned char *&block : blocks) {
             block = static_cast<unsigned char *>(instance.alloc());
             REQUIRE(block != nullptr);
+            if (&block == blocks) {
+                CHECK(self->slab.carved == 16U); // what one refill cuts
+            }
         }
         instance.free(blocks[0]);
         instance.free(blocks[1]);
-        web_connections_generic_t *const self = static_cast<web_connections_generic_t *>(instance.self());
         const std::size_t carved = self->slab.carved;
         contract::check_is_content(instance);
         unsigned char *const slot = self->slab.head;
@@ -273,12 +281,14 @@ TEST_CASE("web_connections: slab: a bad free is told to the letter", "[slab]")
         contract::reports(subject, never_cut, give);
         if (!lamina::testing::has_flag(subject, LAMINA_SUBJECT_UNBOUNDED | LAMINA_SUBJECT_SCATTERED)) {
             const auto beyond = [&ptr](Instance &instance) {
+                (void)instance;
                 const web_connections_t *const self = static_cast<web_connections_t *>(instance.self());
                 ptr = self->slab.base + WEB_CONNECTIONS_SLOT_COUNT * WEB_CONNECTIONS_SLOT_BYTES;
                 return damage("slab", "free of a pointer from elsewhere", ptr);
             };
             contract::reports(subject, beyond, give);
             const auto below = [&ptr](Instance &instance) {
+                (void)instance;
                 const web_connections_t *const self = static_cast<web_connections_t *>(instance.self());
                 ptr = self->slab.base - WEB_CONNECTIONS_SLOT_BYTES;
                 return damage("slab", "free of a pointer from elsewhere", ptr);
@@ -326,6 +336,7 @@ TEST_CASE("web_connections: slab: a bad free is told to the letter", "[slab]")
         contract::reports(subject, never_cut, give);
         if (!lamina::testing::has_flag(subject, LAMINA_SUBJECT_UNBOUNDED | LAMINA_SUBJECT_SCATTERED)) {
             const auto beyond = [&ptr](Instance &instance) {
+                (void)instance;
                 const web_connections_generic_t *const self = static_cast<web_connections_generic_t *>(
                     instance.self());
                 ptr = self->slab.base + WEB_CONNECTIONS_SLOT_COUNT * WEB_CONNECTIONS_SLOT_BYTES;
@@ -333,6 +344,7 @@ TEST_CASE("web_connections: slab: a bad free is told to the letter", "[slab]")
             };
             contract::reports(subject, beyond, give);
             const auto below = [&ptr](Instance &instance) {
+                (void)instance;
                 const web_connections_generic_t *const self = static_cast<web_connections_generic_t *>(
                     instance.self());
                 ptr = self->slab.base - WEB_CONNECTIONS_SLOT_BYTES;

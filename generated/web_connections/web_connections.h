@@ -16,7 +16,7 @@
 /*
  * +---------------------+---------------------------------------------+
  * | fallback            | a second branch serves what the first can't |
- * |   primary: slab     | slot = 256, count = 1 KiB                   |
+ * |   primary: slab     | slot = 256, count = 1024                    |
  * |   primary: mmap     | pages from the operating system             |
  * |   secondary: system | the system's heap                           |
  * +---------------------+---------------------------------------------+
@@ -36,7 +36,7 @@ LAMINA_EXTERN_C_BEGIN
 #define WEB_CONNECTIONS_MAP_BYTES      262144U /* 262144 needed above */
 #define WEB_CONNECTIONS_SLOT_BYTES     256U    /* asked for */
 #define WEB_CONNECTIONS_PAYLOAD_BYTES  256U    /* the whole slot */
-#define WEB_CONNECTIONS_PAYLOAD_OFFSET 0U      /* canary before the payload */
+#define WEB_CONNECTIONS_PAYLOAD_OFFSET 0U      /* the payload begins the slot */
 #define WEB_CONNECTIONS_SLOT_ALIGN     16U     /* alignment of each object */
 #define WEB_CONNECTIONS_LINK_OFFSET    0U      /* the link of a free slot lies at the payload's start */
 #define WEB_CONNECTIONS_SLOT_SHIFT     8U      /* 256 = 1 << 8 */

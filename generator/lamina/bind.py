@@ -67,6 +67,7 @@ class Bound:
         self.split = branch.split is not None
         self.guard_commits = branch.guard is not None
         self.commits = branch.lazy
+        self.dynamic = branch.dynamic
         self.link_bytes = branch.link_bytes
         self.checks = stack.options.checks == "full"
         self.hosted = stack.options.target != "freestanding"

@@ -12,7 +12,7 @@ from typing import Any
 from . import __version__
 from .bind import Form
 from .compose import BranchView, Composer, Piece, _tidy
-from .descriptor import Role
+from .descriptor import Int, Param, Role
 from .model import Branch, Layer, Stack
 
 ABI = 1
@@ -53,7 +53,7 @@ def _capabilities(stack: Stack) -> SimpleNamespace:
     # Two stores add up where they count the same thing.
     counted = not whole and len({b.store.x.sized for b in stack.branches}) == 1
     return SimpleNamespace(
-        init_with=any(b.source.name == "caller" for b in stack.branches),
+        init_with=any(b.dynamic for b in stack.branches),
         free=stack.frees,
         free_sized=stack.frees and not stack.sized,
         handler=stack.options.on_corruption == "callback",
@@ -76,7 +76,8 @@ def _picture(stack: Stack) -> list[str]:
     rows: list[tuple[str, str]] = []
 
     def describe(layer: Layer) -> tuple[str, str]:
-        shown = [f"{k} = {_shown(layer.p.__dict__[k])}" for k in layer.given if not isinstance(layer.p.__dict__[k], list)]
+        shown = [f"{k} = {_shown(layer.p.__dict__[k], layer.desc.param(k))}" for k in layer.given
+                 if not isinstance(layer.p.__dict__[k], list)]
         return layer.name, ", ".join(shown) or layer.desc.brief
 
     for layer in reversed(stack.upper):
@@ -105,7 +106,9 @@ def _picture(stack: Stack) -> list[str]:
     return [*lines, rule]
 
 
-def _shown(value: Any) -> str:
+def _shown(value: Any, param: Param | None = None) -> str:
+    if isinstance(value, int) and not isinstance(value, bool) and param is not None and isinstance(param.kind, Int):
+        return str(value)  # a count, not a size
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):

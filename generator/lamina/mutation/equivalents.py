@@ -47,11 +47,35 @@ TABLE: tuple[Equivalent, ...] = (
     Equivalent("nothing to give back", "boundary", "decommit", r"committed > end|end < \w+_MAP_BYTES",
                "Where both are equal, 0 bytes are given back: no call is made, and the watermark is set to what it is.",
                about="> becomes >=|< becomes <="),
-    Equivalent("fields cleared in another order", "swap-statements", "reset", r"self->slab\.head = ",
-               "The free list's head and the map of what is in use are different memory, and nobody looks at them between the two.",
-               about=r"memset \( self -> slab \. live"),
+    Equivalent("fields cleared in another order", "swap-statements", "reset",
+               r"self->slab\.head = |lamina_atomic_store_size_relaxed|self->watermark\.live = 0|watermark_crossed",
+               "The free list's head and the map of what is in use (or the list of remote frees) are different memory, and nobody looks "
+               "at them between the two: a free by another thread during reset is the caller's mistake.",
+               about=r"memset \( self -> slab \. live|lamina_atomic_exchange|watermark_crossed"),
     Equivalent("counted before it is shown", "swap-statements", "walk", r"visit\(context",
                "The count is a local variable, which the visitor can't see; it is returned when all were visited."),
+    Equivalent("circle of remote frees", "drop-report|wrong-report|boundary|literal|delete-statement", "drain",
+               r"done > |\.(stack|layer|what|address|offset|expected|found) =|lamina_corruption_abort",
+               "Where the free list's link lies at the slot's start, it overwrites the link of the remote list, so that even a block "
+               "that was freed twice leads the drain off to the end of the free list, never in a circle.",
+               text=r"lamina_store_ptr\(slot, self->slab\.head\)"),
+    Equivalent("peak reached again", "boundary", "alloc", r"> self->statistics\.peak",
+               "Where both are equal, the peak is set to what it is.", about="> becomes >="),
+    Equivalent("level looked at in vain", "boundary", "free", r"watermark\.live < self->watermark\.rearm",
+               "At the level itself nothing is crossed: the slow path finds that and leaves everything as it is.",
+               about="< becomes <="),
+    Equivalent("where the ring begins", "literal", "init", r"self->quarantine\.next = 0",
+               "All places of the ring are empty then: a quarantine that begins at another one holds back as many.",
+               about="0 becomes 1U"),
+    Equivalent("which way the ring runs", "arithmetic", "free", r"quarantine\.next \+ 1U\) % \w+_QUARANTINE_SLOTS",
+               "The number of places is a power of two, so that the index runs through all of them downwards as well, and each is "
+               "come back to after as many frees.", about=r"\+ becomes -"),
+    Equivalent("highest byte of a pointer", "short-fill", "reset", r"memset\(self->quarantine\.held",
+               "The byte left out is the highest of the last pointer, which is 0 in every address of an x86-64 program; the same "
+               "fault in init is caught, as a new handle holds no zeros."),
+    Equivalent("a byte that nobody uses", "wrong-number", "", r"#define \w+_BUFFER_BYTES",
+               "The buffer is the source file's own; what lies behind the last slot or granule is never looked at.",
+               about=r"\+ 1U"),
     Equivalent("index of the end", "boundary", "free_stray", r"_SLOT_SHIFT\) <|_index\(self, slot\) < \w+_COUNT|^\s+\w+_SLOT_COUNT\)",
                "The pointer lies in the span of the slots, so that no index equals their number: that would be the end of the "
                "span.", about="< becomes <="),
@@ -66,9 +90,9 @@ TABLE: tuple[Equivalent, ...] = (
     Equivalent("no byte over a step", "literal", "commit", r"COMMIT_STEP - 1U",
                "Needs are whole pages and steps are whole pages, so that no need is one byte over a step; only there would the "
                "sums differ.", about=r"^1U becomes \(1U \+ 1U\)"),
-    Equivalent("disjoint bytes", "swap-statements", r"free|refill|alloc", r"lamina_(fill|store|zero)",
+    Equivalent("disjoint bytes", "swap-statements", r"free|refill|alloc", r"lamina_(fill|store|zero)|quarantine\.next =",
                "The two write different bytes of the slot: the pattern begins behind the link, and a link's checksum ends where "
-               "its index begins.", about=r"swapped: lamina_(fill_word|store_\w+|zero) \(.* \| lamina_(fill_word|store_\w+) \("),
+               "its index begins.", about=r"swapped: (lamina_(fill_word|store_\w+|zero) \(|self -> quarantine \. next = ).* \| lamina_(fill_word|store_\w+) \("),
 )
 
 

@@ -319,6 +319,10 @@ dropped("drop-update", "a field of the state isn't brought up to date",
 
 def _independent(one: str, two: str) -> bool:
     """Whether two assignments without calls touch different places, so that their order is no matter."""
+    one, two = (re.sub(r"lamina_thread_id \( \)", "thread", re.sub(
+        r"lamina_atomic_store_\w+ \( & (.*?) , (.*) \) ;", r"\1 = \2 ;", text)) for text in (one, two))
+    one, two = (re.sub(r"memset \( (\S.*?) , 0 , sizeof \1 \) ;", r"\1 = 0 ;", re.sub(
+        r"^([\w.> -]+) (?:\+\+|--) ;", r"\1 += 1 ;", text)) for text in (one, two))
     parts = [re.fullmatch(r"([\w.> -]+?) [*+-]?= (.*) ;", text) for text in (one, two)]
     if not all(parts) or any(re.search(r"(?!sizeof)\b\w+ \(", text) for text in (one, two)):
         return False

@@ -20,7 +20,7 @@ typedef struct lamina_corruption {
     const char *layer;   /* the layer that noticed */
     const char *what;    /* what it noticed, as a phrase: "poison overwritten" */
     const void *address; /* the block it is about */
-    size_t offset;       /* bytes from `address` to the first wrong byte */
+    size_t offset;       /* where in its slot or canary `address` lies, in bytes */
     uint64_t expected;   /* what should stand there … */
     uint64_t found;      /* … and what does */
 } lamina_corruption;
