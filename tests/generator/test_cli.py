@@ -464,25 +464,29 @@ def test_the_same_bytes_everywhere(tmp_path, formatted):
     assert len(tree(one / "generated")) > 60
 
 
-def fastest(*arguments: str, runs: int = 3) -> float:
+def cheapest(*arguments: str, runs: int = 3) -> float:
+    """Processor seconds of one run and its children: what other programs do meanwhile doesn't count."""
+    import resource
+
     best = 60.0
     for number in range(runs):
         shutil.rmtree("out", ignore_errors=True)
-        start = time.monotonic()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         done = process("generate", "-o", "out", *arguments)
-        best = min(best, time.monotonic() - start)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        best = min(best, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
         assert done.returncode == 0, done.stderr
     return best
 
 
 @pytest.mark.skipif(not HAS_FORMATTER, reason="clang-format is not there")
 def test_time_of_all_specs():
-    took = fastest(*map(str, SPECS), runs=2)
+    took = cheapest(*map(str, SPECS), runs=2)
     print(f"all specs: {took:.2f} s")
     assert took < 3 * 2.0
 
 
 def test_time_of_one_spec():
-    took = fastest("--no-format", str(ROOT / "specs" / "numa_slab.lua"))
+    took = cheapest("--no-format", str(ROOT / "specs" / "numa_slab.lua"))
     print(f"one spec without clang-format: {took:.3f} s")
     assert took < 3 * 0.3

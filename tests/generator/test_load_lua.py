@@ -36,7 +36,7 @@ def good(text: str, include=()) -> Document:
     return doc
 
 
-def bad(text: str, include=(), within=20.0) -> Diagnostics:
+def bad(text: str, include=(), within=120.0) -> Diagnostics:
     started = time.monotonic()
     doc, diags = load(text, include)
     assert time.monotonic() - started < within
