@@ -210,6 +210,22 @@ TEST_CASE("db_audit: guard: a page that faults lies between the groups of 32", "
     }
 }
 
+TEST_CASE("db_audit: guard: the range begins where the guard before it ends", "[guard]")
+{
+    {
+        Instance instance(db_audit_flat_subject);
+        REQUIRE(instance.alive());
+        const db_audit_t *const self = static_cast<const db_audit_t *>(instance.self());
+        CHECK(self->guard.base == self->mmap.base + 4096);
+    }
+    {
+        Instance instance(db_audit_generic_subject);
+        REQUIRE(instance.alive());
+        const db_audit_generic_t *const self = static_cast<const db_audit_generic_t *>(instance.self());
+        CHECK(self->guard.base == self->mmap.base + 4096);
+    }
+}
+
 // ------------------------------------------ split_metadata ------------------------------------------
 
 TEST_CASE("db_audit: split metadata: guard pages on both sides, the metadata between", "[split_metadata]")
@@ -248,6 +264,13 @@ TEST_CASE("db_audit: split metadata: nothing is held before init and after destr
     contract::holds_nothing(db_audit_generic_subject, [](const void *handle) -> const void * {
         return static_cast<const db_audit_generic_t *>(handle)->split_metadata.guarded;
     });
+}
+
+TEST_CASE("db_audit: split metadata: the system lends what the layout needs, to the byte", "[split_metadata]")
+{
+    for (const lamina_subject *const subject : subjects) {
+        contract::lends(*subject, 299008U, 0U);
+    }
 }
 
 // ------------------------------------------ slab ------------------------------------------
@@ -302,15 +325,43 @@ TEST_CASE("db_audit: slab: links are signed with another key in each instance", 
         Instance one(db_audit_flat_subject);
         Instance two(db_audit_flat_subject);
         REQUIRE((one.alive() && two.alive()));
-        CHECK(std::memcmp(static_cast<db_audit_t *>(one.self())->slab.key,
-                          static_cast<db_audit_t *>(two.self())->slab.key, 16) != 0);
+        const auto key_of = [](Instance &instance) {
+            return reinterpret_cast<const unsigned char *>(
+                static_cast<db_audit_t *>(instance.self())->slab.key);
+        };
+        CHECK(std::memcmp(key_of(one), key_of(two), 16) != 0);
+        std::array<bool, 16> differs = {}; // each byte of it is drawn
+        for (unsigned more = 0; more != 8; ++more) {
+            Instance other(db_audit_flat_subject);
+            REQUIRE(other.alive());
+            for (std::size_t byte = 0; byte != 16; ++byte) {
+                differs[byte] = differs[byte] || key_of(one)[byte] != key_of(other)[byte];
+            }
+        }
+        for (const bool byte : differs) {
+            CHECK(byte);
+        }
     }
     {
         Instance one(db_audit_generic_subject);
         Instance two(db_audit_generic_subject);
         REQUIRE((one.alive() && two.alive()));
-        CHECK(std::memcmp(static_cast<db_audit_generic_t *>(one.self())->slab.key,
-                          static_cast<db_audit_generic_t *>(two.self())->slab.key, 16) != 0);
+        const auto key_of = [](Instance &instance) {
+            return reinterpret_cast<const unsigned char *>(
+                static_cast<db_audit_generic_t *>(instance.self())->slab.key);
+        };
+        CHECK(std::memcmp(key_of(one), key_of(two), 16) != 0);
+        std::array<bool, 16> differs = {}; // each byte of it is drawn
+        for (unsigned more = 0; more != 8; ++more) {
+            Instance other(db_audit_generic_subject);
+            REQUIRE(other.alive());
+            for (std::size_t byte = 0; byte != 16; ++byte) {
+                differs[byte] = differs[byte] || key_of(one)[byte] != key_of(other)[byte];
+            }
+        }
+        for (const bool byte : differs) {
+            CHECK(byte);
+        }
     }
 }
 
@@ -322,6 +373,7 @@ TEST_CASE("db_audit: slab: check tells what is wrong with the free list", "[slab
         REQUIRE(instance.alive());
         db_audit_t *const self = static_cast<db_audit_t *>(instance.self());
         REQUIRE(self->slab.carved == 0U);
+        CHECK(self->slab.live - self->slab.links == 16384);
         unsigned char *blocks[4];
         for (unsigned char *&block : blocks) {
             block = static_cast<unsigned char *>(instance.alloc());
@@ -401,6 +453,7 @@ TEST_CASE("db_audit: slab: check tells what is wrong with the free list", "[slab
         REQUIRE(instance.alive());
         db_audit_generic_t *const self = static_cast<db_audit_generic_t *>(instance.self());
         REQUIRE(self->slab.carved == 0U);
+        CHECK(self->slab.live - self->slab.links == 16384);
         unsigned char *blocks[4];
         for (unsigned char *&block : blocks) {
             block = static_cast<unsigned char *>(instance.alloc());
@@ -500,6 +553,13 @@ TEST_CASE("db_audit: slab: a bad free is told to the letter", "[slab]")
             return damage("slab", "free of a pointer that starts no slot", ptr);
         };
         contract::reports(subject, last_byte, give);
+        const auto in_the_guard = [&ptr](Instance &instance) {
+            (void)instance.alloc();
+            const db_audit_t *const self = static_cast<db_audit_t *>(instance.self());
+            ptr = self->slab.base + DB_AUDIT_GROUP_SLOTS * DB_AUDIT_SLOT_BYTES + DB_AUDIT_PAYLOAD_OFFSET;
+            return damage("slab", "free of a pointer that starts no slot", ptr);
+        };
+        contract::reports(subject, in_the_guard, give);
         const auto never_cut = [&ptr](Instance &instance) {
             (void)instance.alloc();
             const db_audit_t *const self = static_cast<db_audit_t *>(instance.self());
@@ -571,6 +631,13 @@ TEST_CASE("db_audit: slab: a bad free is told to the letter", "[slab]")
             return damage("slab", "free of a pointer that starts no slot", ptr);
         };
         contract::reports(subject, last_byte, give);
+        const auto in_the_guard = [&ptr](Instance &instance) {
+            (void)instance.alloc();
+            const db_audit_generic_t *const self = static_cast<db_audit_generic_t *>(instance.self());
+            ptr = self->slab.base + DB_AUDIT_GROUP_SLOTS * DB_AUDIT_SLOT_BYTES + DB_AUDIT_PAYLOAD_OFFSET;
+            return damage("slab", "free of a pointer that starts no slot", ptr);
+        };
+        contract::reports(subject, in_the_guard, give);
         const auto never_cut = [&ptr](Instance &instance) {
             (void)instance.alloc();
             const db_audit_generic_t *const self = static_cast<db_audit_generic_t *>(instance.self());
@@ -658,6 +725,7 @@ TEST_CASE("db_audit: slab: reset clears the map of what is in use, and nothing b
         std::array<unsigned char, 64> kept = {};
         std::memcpy(kept.data(), behind, kept.size());
         std::memset(behind, 0xEE, kept.size());
+        CHECK(instance.subject().in_use(instance.self()) == DB_AUDIT_SLOT_COUNT);
         instance.reset();
         CHECK(lamina::testing::first_other(behind, 0, kept.size(), 0xEE) == kept.size());
         std::memcpy(behind, kept.data(), kept.size());
@@ -687,6 +755,7 @@ TEST_CASE("db_audit: slab: reset clears the map of what is in use, and nothing b
         std::array<unsigned char, 64> kept = {};
         std::memcpy(kept.data(), behind, kept.size());
         std::memset(behind, 0xEE, kept.size());
+        CHECK(instance.subject().in_use(instance.self()) == DB_AUDIT_SLOT_COUNT);
         instance.reset();
         CHECK(lamina::testing::first_other(behind, 0, kept.size(), 0xEE) == kept.size());
         std::memcpy(behind, kept.data(), kept.size());
@@ -763,6 +832,17 @@ TEST_CASE("db_audit: zeroize: no byte survives a reset", "[zeroize]")
 TEST_CASE("db_audit: zeroize: no byte goes back to the system", "[zeroize]")
 {
     for (const lamina_subject *const subject : subjects) {
-        contract::wiped_before_release(*subject);
+        contract::wiped_before_release(*subject, 8U, DB_AUDIT_SLOT_BYTES);
+    }
+}
+
+TEST_CASE("db_audit: zeroize: no byte of a slot survives a reset", "[zeroize]")
+{
+    for (const lamina_subject *const subject : subjects) {
+        if (subject->reset != nullptr) {
+            contract::wiped_by_reset(
+                *subject, 8U, DB_AUDIT_SLOT_BYTES,
+                true && !lamina::testing::has_flag(*subject, LAMINA_SUBJECT_VERIFIES_POISON));
+        }
     }
 }

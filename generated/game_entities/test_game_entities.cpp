@@ -505,6 +505,7 @@ TEST_CASE("game_entities: slab: reset clears the map of what is in use, and noth
         std::array<unsigned char, 64> kept = {};
         std::memcpy(kept.data(), behind, kept.size());
         std::memset(behind, 0xEE, kept.size());
+        CHECK(instance.subject().in_use(instance.self()) == GAME_ENTITIES_SLOT_COUNT);
         instance.reset();
         CHECK(lamina::testing::first_other(behind, 0, kept.size(), 0xEE) == kept.size());
         std::memcpy(behind, kept.data(), kept.size());
@@ -534,6 +535,7 @@ TEST_CASE("game_entities: slab: reset clears the map of what is in use, and noth
         std::array<unsigned char, 64> kept = {};
         std::memcpy(kept.data(), behind, kept.size());
         std::memset(behind, 0xEE, kept.size());
+        CHECK(instance.subject().in_use(instance.self()) == GAME_ENTITIES_SLOT_COUNT);
         instance.reset();
         CHECK(lamina::testing::first_other(behind, 0, kept.size(), 0xEE) == kept.size());
         std::memcpy(behind, kept.data(), kept.size());

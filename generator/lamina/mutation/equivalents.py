@@ -76,6 +76,26 @@ TABLE: tuple[Equivalent, ...] = (
     Equivalent("a byte that nobody uses", "wrong-number", "", r"#define \w+_BUFFER_BYTES",
                "The buffer is the source file's own; what lies behind the last slot or granule is never looked at.",
                about=r"\+ 1U"),
+    Equivalent("limit below the watermark", "literal", "reset|release_unused", r"decommit\(self, \w+\) != 0U|released != 0U",
+               "Only where the system refused does it matter: the limit is then below what is committed, and the next refill of a "
+               "bump whose chunks don't grow finds everything committed.", about="0U becomes 1U",
+               text=r"(?s)\A(?!.*bump\.chunk).*bump\.limit"),
+    Equivalent("list of one", "wrong-end", "refill", r"lamina_store_ptr",
+               "A refill is called when the free list is empty; one that cuts a single slot has no list to put it behind."),
+    Equivalent("less than a page", "wrong-number|wrong-stride", "", r"#define \w+_(MAP|METADATA|GROUP)_BYTES",
+               "Where the number is used for mapping and committing only: the system rounds lengths up to whole pages.",
+               about=r"- 1U"),
+    Equivalent("overwritten at once", "literal", "init", r"lamina_random_bytes\(self->slab\.key, 16U",
+               "The byte that is drawn too many belongs to the third word, which lamina_siphash_start() sets.",
+               about=r"16U becomes \(16U \+ 1U\)"),
+    Equivalent("never one slot over a word", "literal", "reset|in_use", r"carved \+ 63U\) / 64U",
+               "The sums differ only where the number of cut slots is one more than a multiple of 64; batches of 32 and 64 never "
+               "give that. The same fault in a stack with batches of 21 is caught.", about=r"63U becomes \(63U - 1U\)"),
+    Equivalent("a local variable and memory", "swap-statements", "alloc|free|destroy",
+               r"lamina_store_u64|lamina_zero|= NULL;",
+               "The two statements write different places and read nothing of each other: the result is a local variable, the map of "
+               "what is in use is in the metadata, the two mappings are apart.",
+               about=r"lamina_store_u64 .*\| (out = |lamina_zero)|guarded = NULL ; \| .*lamina_os_release \( self -> mmap"),
     Equivalent("index of the end", "boundary", "free_stray", r"_SLOT_SHIFT\) <|_index\(self, slot\) < \w+_COUNT|^\s+\w+_SLOT_COUNT\)",
                "The pointer lies in the span of the slots, so that no index equals their number: that would be the end of the "
                "span.", about="< becomes <="),
