@@ -309,12 +309,14 @@ TEST_CASE("auth_service: slab: a bad free is told to the letter", "[slab]")
                 give);
         }
         const auto last_byte = [&ptr](Instance &instance) {
+            (void)instance;
             const auth_service_t *const self = static_cast<auth_service_t *>(instance.self());
             ptr = self->slab.base + AUTH_SERVICE_SLOT_COUNT * AUTH_SERVICE_SLOT_BYTES - 1U;
             return damage("slab", "free of a pointer that starts no slot", ptr);
         };
         contract::reports(subject, last_byte, give);
         const auto never_cut = [&ptr](Instance &instance) {
+            (void)instance;
             (void)instance.alloc();
             const auth_service_t *const self = static_cast<auth_service_t *>(instance.self());
             ptr = self->slab.base + self->slab.carved * AUTH_SERVICE_SLOT_BYTES;
@@ -339,6 +341,7 @@ TEST_CASE("auth_service: slab: a bad free is told to the letter", "[slab]")
         }
         if (subject.free_sized != nullptr) {
             const auto sized = [&ptr](Instance &instance) {
+                (void)instance;
                 ptr = static_cast<unsigned char *>(instance.alloc());
                 return damage("slab", "free of more bytes than an object has", ptr, 0,
                               AUTH_SERVICE_PAYLOAD_BYTES, AUTH_SERVICE_PAYLOAD_BYTES + 1U);
@@ -362,12 +365,14 @@ TEST_CASE("auth_service: slab: a bad free is told to the letter", "[slab]")
                 give);
         }
         const auto last_byte = [&ptr](Instance &instance) {
+            (void)instance;
             const auth_service_generic_t *const self = static_cast<auth_service_generic_t *>(instance.self());
             ptr = self->slab.base + AUTH_SERVICE_SLOT_COUNT * AUTH_SERVICE_SLOT_BYTES - 1U;
             return damage("slab", "free of a pointer that starts no slot", ptr);
         };
         contract::reports(subject, last_byte, give);
         const auto never_cut = [&ptr](Instance &instance) {
+            (void)instance;
             (void)instance.alloc();
             const auth_service_generic_t *const self = static_cast<auth_service_generic_t *>(instance.self());
             ptr = self->slab.base + self->slab.carved * AUTH_SERVICE_SLOT_BYTES;
@@ -394,6 +399,7 @@ TEST_CASE("auth_service: slab: a bad free is told to the letter", "[slab]")
         }
         if (subject.free_sized != nullptr) {
             const auto sized = [&ptr](Instance &instance) {
+                (void)instance;
                 ptr = static_cast<unsigned char *>(instance.alloc());
                 return damage("slab", "free of more bytes than an object has", ptr, 0,
                               AUTH_SERVICE_PAYLOAD_BYTES, AUTH_SERVICE_PAYLOAD_BYTES + 1U);

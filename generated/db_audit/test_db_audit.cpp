@@ -434,7 +434,8 @@ TEST_CASE("db_audit: slab: check tells what is wrong with the free list", "[slab
                          lamina_load_u64(self->slab.live + (std::size_t{2} / 64U) * 8U) ^
                              (UINT64_C(1) << (std::size_t{2} % 64U)));
         contract::check_is_content(instance);
-        while (instance.alloc() != nullptr) {
+        while (self->slab.carved != DB_AUDIT_SLOT_COUNT || self->slab.head != UINT32_MAX) {
+            REQUIRE(instance.alloc() != nullptr);
         }
         self->slab.carved = DB_AUDIT_SLOT_COUNT + 1U;
         lamina_store_u64(self->slab.live + (std::size_t{DB_AUDIT_SLOT_COUNT} / 64U) * 8U,
@@ -514,7 +515,8 @@ TEST_CASE("db_audit: slab: check tells what is wrong with the free list", "[slab
                          lamina_load_u64(self->slab.live + (std::size_t{2} / 64U) * 8U) ^
                              (UINT64_C(1) << (std::size_t{2} % 64U)));
         contract::check_is_content(instance);
-        while (instance.alloc() != nullptr) {
+        while (self->slab.carved != DB_AUDIT_SLOT_COUNT || self->slab.head != UINT32_MAX) {
+            REQUIRE(instance.alloc() != nullptr);
         }
         self->slab.carved = DB_AUDIT_SLOT_COUNT + 1U;
         lamina_store_u64(self->slab.live + (std::size_t{DB_AUDIT_SLOT_COUNT} / 64U) * 8U,
@@ -547,6 +549,7 @@ TEST_CASE("db_audit: slab: a bad free is told to the letter", "[slab]")
                 give);
         }
         const auto last_byte = [&ptr](Instance &instance) {
+            (void)instance;
             const db_audit_t *const self = static_cast<db_audit_t *>(instance.self());
             ptr = self->slab.base + DB_AUDIT_GROUP_COUNT * DB_AUDIT_GROUP_STRIDE - 1U +
                   DB_AUDIT_PAYLOAD_OFFSET;
@@ -554,6 +557,7 @@ TEST_CASE("db_audit: slab: a bad free is told to the letter", "[slab]")
         };
         contract::reports(subject, last_byte, give);
         const auto in_the_guard = [&ptr](Instance &instance) {
+            (void)instance;
             (void)instance.alloc();
             const db_audit_t *const self = static_cast<db_audit_t *>(instance.self());
             ptr = self->slab.base + DB_AUDIT_GROUP_SLOTS * DB_AUDIT_SLOT_BYTES + DB_AUDIT_PAYLOAD_OFFSET;
@@ -561,6 +565,7 @@ TEST_CASE("db_audit: slab: a bad free is told to the letter", "[slab]")
         };
         contract::reports(subject, in_the_guard, give);
         const auto never_cut = [&ptr](Instance &instance) {
+            (void)instance;
             (void)instance.alloc();
             const db_audit_t *const self = static_cast<db_audit_t *>(instance.self());
             ptr = self->slab.base + (self->slab.carved / DB_AUDIT_GROUP_SLOTS) * DB_AUDIT_GROUP_STRIDE +
@@ -587,6 +592,7 @@ TEST_CASE("db_audit: slab: a bad free is told to the letter", "[slab]")
         }
         if (subject.free_sized != nullptr) {
             const auto sized = [&ptr](Instance &instance) {
+                (void)instance;
                 ptr = static_cast<unsigned char *>(instance.alloc());
                 return damage("slab", "free of more bytes than an object has", ptr, 0, DB_AUDIT_PAYLOAD_BYTES,
                               DB_AUDIT_PAYLOAD_BYTES + 1U);
@@ -596,6 +602,7 @@ TEST_CASE("db_audit: slab: a bad free is told to the letter", "[slab]")
             });
         }
         const auto twice = [&ptr](Instance &instance) {
+            (void)instance;
             ptr = static_cast<unsigned char *>(instance.alloc());
             instance.free(ptr);
             return damage("slab", "double free", ptr, 0, 1, 0);
@@ -625,6 +632,7 @@ TEST_CASE("db_audit: slab: a bad free is told to the letter", "[slab]")
                 give);
         }
         const auto last_byte = [&ptr](Instance &instance) {
+            (void)instance;
             const db_audit_generic_t *const self = static_cast<db_audit_generic_t *>(instance.self());
             ptr = self->slab.base + DB_AUDIT_GROUP_COUNT * DB_AUDIT_GROUP_STRIDE - 1U +
                   DB_AUDIT_PAYLOAD_OFFSET;
@@ -632,6 +640,7 @@ TEST_CASE("db_audit: slab: a bad free is told to the letter", "[slab]")
         };
         contract::reports(subject, last_byte, give);
         const auto in_the_guard = [&ptr](Instance &instance) {
+            (void)instance;
             (void)instance.alloc();
             const db_audit_generic_t *const self = static_cast<db_audit_generic_t *>(instance.self());
             ptr = self->slab.base + DB_AUDIT_GROUP_SLOTS * DB_AUDIT_SLOT_BYTES + DB_AUDIT_PAYLOAD_OFFSET;
@@ -639,6 +648,7 @@ TEST_CASE("db_audit: slab: a bad free is told to the letter", "[slab]")
         };
         contract::reports(subject, in_the_guard, give);
         const auto never_cut = [&ptr](Instance &instance) {
+            (void)instance;
             (void)instance.alloc();
             const db_audit_generic_t *const self = static_cast<db_audit_generic_t *>(instance.self());
             ptr = self->slab.base + (self->slab.carved / DB_AUDIT_GROUP_SLOTS) * DB_AUDIT_GROUP_STRIDE +
@@ -665,6 +675,7 @@ TEST_CASE("db_audit: slab: a bad free is told to the letter", "[slab]")
         }
         if (subject.free_sized != nullptr) {
             const auto sized = [&ptr](Instance &instance) {
+                (void)instance;
                 ptr = static_cast<unsigned char *>(instance.alloc());
                 return damage("slab", "free of more bytes than an object has", ptr, 0, DB_AUDIT_PAYLOAD_BYTES,
                               DB_AUDIT_PAYLOAD_BYTES + 1U);
@@ -674,6 +685,7 @@ TEST_CASE("db_audit: slab: a bad free is told to the letter", "[slab]")
             });
         }
         const auto twice = [&ptr](Instance &instance) {
+            (void)instance;
             ptr = static_cast<unsigned char *>(instance.alloc());
             instance.free(ptr);
             return damage("slab", "double free", ptr, 0, 1, 0);
@@ -720,7 +732,8 @@ TEST_CASE("db_audit: slab: reset clears the map of what is in use, and nothing b
             }
         }
         unsigned char *const behind = self->slab.live + 128;
-        while (instance.alloc() != nullptr) {
+        while (self->slab.carved != DB_AUDIT_SLOT_COUNT || self->slab.head != UINT32_MAX) {
+            REQUIRE(instance.alloc() != nullptr);
         }
         std::array<unsigned char, 64> kept = {};
         std::memcpy(kept.data(), behind, kept.size());
@@ -750,7 +763,8 @@ TEST_CASE("db_audit: slab: reset clears the map of what is in use, and nothing b
             }
         }
         unsigned char *const behind = self->slab.live + 128;
-        while (instance.alloc() != nullptr) {
+        while (self->slab.carved != DB_AUDIT_SLOT_COUNT || self->slab.head != UINT32_MAX) {
+            REQUIRE(instance.alloc() != nullptr);
         }
         std::array<unsigned char, 64> kept = {};
         std::memcpy(kept.data(), behind, kept.size());

@@ -302,12 +302,14 @@ TEST_CASE("db_pages: slab: a bad free is told to the letter", "[slab]")
                 give);
         }
         const auto last_byte = [&ptr](Instance &instance) {
+            (void)instance;
             const db_pages_t *const self = static_cast<db_pages_t *>(instance.self());
             ptr = self->slab.base + DB_PAGES_SLOT_COUNT * DB_PAGES_SLOT_BYTES - 1U;
             return damage("slab", "free of a pointer that starts no slot", ptr);
         };
         contract::reports(subject, last_byte, give);
         const auto never_cut = [&ptr](Instance &instance) {
+            (void)instance;
             (void)instance.alloc();
             const db_pages_t *const self = static_cast<db_pages_t *>(instance.self());
             ptr = self->slab.base + self->slab.carved * DB_PAGES_SLOT_BYTES;
@@ -332,6 +334,7 @@ TEST_CASE("db_pages: slab: a bad free is told to the letter", "[slab]")
         }
         if (subject.free_sized != nullptr) {
             const auto sized = [&ptr](Instance &instance) {
+                (void)instance;
                 ptr = static_cast<unsigned char *>(instance.alloc());
                 return damage("slab", "free of more bytes than an object has", ptr, 0, DB_PAGES_PAYLOAD_BYTES,
                               DB_PAGES_PAYLOAD_BYTES + 1U);
@@ -355,12 +358,14 @@ TEST_CASE("db_pages: slab: a bad free is told to the letter", "[slab]")
                 give);
         }
         const auto last_byte = [&ptr](Instance &instance) {
+            (void)instance;
             const db_pages_generic_t *const self = static_cast<db_pages_generic_t *>(instance.self());
             ptr = self->slab.base + DB_PAGES_SLOT_COUNT * DB_PAGES_SLOT_BYTES - 1U;
             return damage("slab", "free of a pointer that starts no slot", ptr);
         };
         contract::reports(subject, last_byte, give);
         const auto never_cut = [&ptr](Instance &instance) {
+            (void)instance;
             (void)instance.alloc();
             const db_pages_generic_t *const self = static_cast<db_pages_generic_t *>(instance.self());
             ptr = self->slab.base + self->slab.carved * DB_PAGES_SLOT_BYTES;
@@ -385,6 +390,7 @@ TEST_CASE("db_pages: slab: a bad free is told to the letter", "[slab]")
         }
         if (subject.free_sized != nullptr) {
             const auto sized = [&ptr](Instance &instance) {
+                (void)instance;
                 ptr = static_cast<unsigned char *>(instance.alloc());
                 return damage("slab", "free of more bytes than an object has", ptr, 0, DB_PAGES_PAYLOAD_BYTES,
                               DB_PAGES_PAYLOAD_BYTES + 1U);

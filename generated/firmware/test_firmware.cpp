@@ -264,12 +264,14 @@ TEST_CASE("firmware: slab: a bad free is told to the letter", "[slab]")
                 give);
         }
         const auto last_byte = [&ptr](Instance &instance) {
+            (void)instance;
             const firmware_t *const self = static_cast<firmware_t *>(instance.self());
             ptr = self->slab.base + FIRMWARE_SLOT_COUNT * FIRMWARE_SLOT_BYTES - 1U;
             return damage("slab", "free of a pointer that starts no slot", ptr);
         };
         contract::reports(subject, last_byte, give);
         const auto never_cut = [&ptr](Instance &instance) {
+            (void)instance;
             (void)instance.alloc();
             const firmware_t *const self = static_cast<firmware_t *>(instance.self());
             ptr = self->slab.base + self->slab.carved * FIRMWARE_SLOT_BYTES;
@@ -294,6 +296,7 @@ TEST_CASE("firmware: slab: a bad free is told to the letter", "[slab]")
         }
         if (subject.free_sized != nullptr) {
             const auto sized = [&ptr](Instance &instance) {
+                (void)instance;
                 ptr = static_cast<unsigned char *>(instance.alloc());
                 return damage("slab", "free of more bytes than an object has", ptr, 0, FIRMWARE_PAYLOAD_BYTES,
                               FIRMWARE_PAYLOAD_BYTES + 1U);
@@ -317,12 +320,14 @@ TEST_CASE("firmware: slab: a bad free is told to the letter", "[slab]")
                 give);
         }
         const auto last_byte = [&ptr](Instance &instance) {
+            (void)instance;
             const firmware_generic_t *const self = static_cast<firmware_generic_t *>(instance.self());
             ptr = self->slab.base + FIRMWARE_SLOT_COUNT * FIRMWARE_SLOT_BYTES - 1U;
             return damage("slab", "free of a pointer that starts no slot", ptr);
         };
         contract::reports(subject, last_byte, give);
         const auto never_cut = [&ptr](Instance &instance) {
+            (void)instance;
             (void)instance.alloc();
             const firmware_generic_t *const self = static_cast<firmware_generic_t *>(instance.self());
             ptr = self->slab.base + self->slab.carved * FIRMWARE_SLOT_BYTES;
@@ -347,6 +352,7 @@ TEST_CASE("firmware: slab: a bad free is told to the letter", "[slab]")
         }
         if (subject.free_sized != nullptr) {
             const auto sized = [&ptr](Instance &instance) {
+                (void)instance;
                 ptr = static_cast<unsigned char *>(instance.alloc());
                 return damage("slab", "free of more bytes than an object has", ptr, 0, FIRMWARE_PAYLOAD_BYTES,
                               FIRMWARE_PAYLOAD_BYTES + 1U);

@@ -323,12 +323,14 @@ TEST_CASE("game_messages: slab: a bad free is told to the letter", "[slab]")
                 give);
         }
         const auto last_byte = [&ptr](Instance &instance) {
+            (void)instance;
             const game_messages_t *const self = static_cast<game_messages_t *>(instance.self());
             ptr = self->slab.base + GAME_MESSAGES_SLOT_COUNT * GAME_MESSAGES_SLOT_BYTES - 1U;
             return damage("slab", "free of a pointer that starts no slot", ptr);
         };
         contract::reports(subject, last_byte, give);
         const auto never_cut = [&ptr](Instance &instance) {
+            (void)instance;
             (void)instance.alloc();
             const game_messages_t *const self = static_cast<game_messages_t *>(instance.self());
             ptr = self->slab.base + self->slab.carved * GAME_MESSAGES_SLOT_BYTES;
@@ -353,6 +355,7 @@ TEST_CASE("game_messages: slab: a bad free is told to the letter", "[slab]")
         }
         if (subject.free_sized != nullptr) {
             const auto sized = [&ptr](Instance &instance) {
+                (void)instance;
                 ptr = static_cast<unsigned char *>(instance.alloc());
                 return damage("slab", "free of more bytes than an object has", ptr, 0,
                               GAME_MESSAGES_PAYLOAD_BYTES, GAME_MESSAGES_PAYLOAD_BYTES + 1U);
@@ -376,6 +379,7 @@ TEST_CASE("game_messages: slab: a bad free is told to the letter", "[slab]")
                 give);
         }
         const auto last_byte = [&ptr](Instance &instance) {
+            (void)instance;
             const game_messages_generic_t *const self = static_cast<game_messages_generic_t *>(
                 instance.self());
             ptr = self->slab.base + GAME_MESSAGES_SLOT_COUNT * GAME_MESSAGES_SLOT_BYTES - 1U;
@@ -383,6 +387,7 @@ TEST_CASE("game_messages: slab: a bad free is told to the letter", "[slab]")
         };
         contract::reports(subject, last_byte, give);
         const auto never_cut = [&ptr](Instance &instance) {
+            (void)instance;
             (void)instance.alloc();
             const game_messages_generic_t *const self = static_cast<game_messages_generic_t *>(
                 instance.self());
@@ -410,6 +415,7 @@ TEST_CASE("game_messages: slab: a bad free is told to the letter", "[slab]")
         }
         if (subject.free_sized != nullptr) {
             const auto sized = [&ptr](Instance &instance) {
+                (void)instance;
                 ptr = static_cast<unsigned char *>(instance.alloc());
                 return damage("slab", "free of more bytes than an object has", ptr, 0,
                               GAME_MESSAGES_PAYLOAD_BYTES, GAME_MESSAGES_PAYLOAD_BYTES + 1U);
@@ -472,6 +478,7 @@ TEST_CASE("game_messages: owner: what another thread frees waits for the owner, 
         };
         contract::reports(subject, inside, give);
         const auto never_cut = [&ptr](Instance &instance) {
+            (void)instance;
             (void)instance.alloc();
             const game_messages_t *const self = static_cast<game_messages_t *>(instance.self());
             ptr = self->slab.base + self->slab.carved * GAME_MESSAGES_SLOT_BYTES;
@@ -515,6 +522,7 @@ TEST_CASE("game_messages: owner: what another thread frees waits for the owner, 
         };
         contract::reports(subject, inside, give);
         const auto never_cut = [&ptr](Instance &instance) {
+            (void)instance;
             (void)instance.alloc();
             const game_messages_generic_t *const self = static_cast<game_messages_generic_t *>(
                 instance.self());

@@ -334,12 +334,14 @@ TEST_CASE("numa_slab: slab: a bad free is told to the letter", "[slab]")
                 give);
         }
         const auto last_byte = [&ptr](Instance &instance) {
+            (void)instance;
             const numa_slab_t *const self = static_cast<numa_slab_t *>(instance.self());
             ptr = self->slab.base + NUMA_SLAB_SLOT_COUNT * NUMA_SLAB_SLOT_BYTES - 1U;
             return damage("slab", "free of a pointer that starts no slot", ptr);
         };
         contract::reports(subject, last_byte, give);
         const auto never_cut = [&ptr](Instance &instance) {
+            (void)instance;
             (void)instance.alloc();
             const numa_slab_t *const self = static_cast<numa_slab_t *>(instance.self());
             ptr = self->slab.base + self->slab.carved * NUMA_SLAB_SLOT_BYTES;
@@ -364,6 +366,7 @@ TEST_CASE("numa_slab: slab: a bad free is told to the letter", "[slab]")
         }
         if (subject.free_sized != nullptr) {
             const auto sized = [&ptr](Instance &instance) {
+                (void)instance;
                 ptr = static_cast<unsigned char *>(instance.alloc());
                 return damage("slab", "free of more bytes than an object has", ptr, 0,
                               NUMA_SLAB_PAYLOAD_BYTES, NUMA_SLAB_PAYLOAD_BYTES + 1U);
@@ -387,12 +390,14 @@ TEST_CASE("numa_slab: slab: a bad free is told to the letter", "[slab]")
                 give);
         }
         const auto last_byte = [&ptr](Instance &instance) {
+            (void)instance;
             const numa_slab_generic_t *const self = static_cast<numa_slab_generic_t *>(instance.self());
             ptr = self->slab.base + NUMA_SLAB_SLOT_COUNT * NUMA_SLAB_SLOT_BYTES - 1U;
             return damage("slab", "free of a pointer that starts no slot", ptr);
         };
         contract::reports(subject, last_byte, give);
         const auto never_cut = [&ptr](Instance &instance) {
+            (void)instance;
             (void)instance.alloc();
             const numa_slab_generic_t *const self = static_cast<numa_slab_generic_t *>(instance.self());
             ptr = self->slab.base + self->slab.carved * NUMA_SLAB_SLOT_BYTES;
@@ -417,6 +422,7 @@ TEST_CASE("numa_slab: slab: a bad free is told to the letter", "[slab]")
         }
         if (subject.free_sized != nullptr) {
             const auto sized = [&ptr](Instance &instance) {
+                (void)instance;
                 ptr = static_cast<unsigned char *>(instance.alloc());
                 return damage("slab", "free of more bytes than an object has", ptr, 0,
                               NUMA_SLAB_PAYLOAD_BYTES, NUMA_SLAB_PAYLOAD_BYTES + 1U);

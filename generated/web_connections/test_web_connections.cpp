@@ -267,12 +267,14 @@ TEST_CASE("web_connections: slab: a bad free is told to the letter", "[slab]")
                 give);
         }
         const auto last_byte = [&ptr](Instance &instance) {
+            (void)instance;
             const web_connections_t *const self = static_cast<web_connections_t *>(instance.self());
             ptr = self->slab.base + WEB_CONNECTIONS_SLOT_COUNT * WEB_CONNECTIONS_SLOT_BYTES - 1U;
             return damage("slab", "free of a pointer that starts no slot", ptr);
         };
         contract::reports(subject, last_byte, give);
         const auto never_cut = [&ptr](Instance &instance) {
+            (void)instance;
             (void)instance.alloc();
             const web_connections_t *const self = static_cast<web_connections_t *>(instance.self());
             ptr = self->slab.base + self->slab.carved * WEB_CONNECTIONS_SLOT_BYTES;
@@ -297,6 +299,7 @@ TEST_CASE("web_connections: slab: a bad free is told to the letter", "[slab]")
         }
         if (subject.free_sized != nullptr) {
             const auto sized = [&ptr](Instance &instance) {
+                (void)instance;
                 ptr = static_cast<unsigned char *>(instance.alloc());
                 return damage("slab", "free of more bytes than an object has", ptr, 0,
                               WEB_CONNECTIONS_PAYLOAD_BYTES, WEB_CONNECTIONS_PAYLOAD_BYTES + 1U);
@@ -320,6 +323,7 @@ TEST_CASE("web_connections: slab: a bad free is told to the letter", "[slab]")
                 give);
         }
         const auto last_byte = [&ptr](Instance &instance) {
+            (void)instance;
             const web_connections_generic_t *const self = static_cast<web_connections_generic_t *>(
                 instance.self());
             ptr = self->slab.base + WEB_CONNECTIONS_SLOT_COUNT * WEB_CONNECTIONS_SLOT_BYTES - 1U;
@@ -327,6 +331,7 @@ TEST_CASE("web_connections: slab: a bad free is told to the letter", "[slab]")
         };
         contract::reports(subject, last_byte, give);
         const auto never_cut = [&ptr](Instance &instance) {
+            (void)instance;
             (void)instance.alloc();
             const web_connections_generic_t *const self = static_cast<web_connections_generic_t *>(
                 instance.self());
@@ -354,6 +359,7 @@ TEST_CASE("web_connections: slab: a bad free is told to the letter", "[slab]")
         }
         if (subject.free_sized != nullptr) {
             const auto sized = [&ptr](Instance &instance) {
+                (void)instance;
                 ptr = static_cast<unsigned char *>(instance.alloc());
                 return damage("slab", "free of more bytes than an object has", ptr, 0,
                               WEB_CONNECTIONS_PAYLOAD_BYTES, WEB_CONNECTIONS_PAYLOAD_BYTES + 1U);

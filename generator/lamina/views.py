@@ -293,7 +293,8 @@ def _life(composer: Composer, S: SimpleNamespace, form: Form) -> None:
     S.fini_texts = [fini for _, fini in reversed(finis)]
     closing = composer.join(stack.upper[::-1], "closing", stack.main, form)
     for branch in stack.branches:
-        own = composer.join(branch.blocks[::-1], "closing", branch, form)
+        # A quarantine verifies what it holds before a layer above it erases that.
+        own = composer.join(branch.blocks, "closing", branch, form)
         closing = "\n".join(t for t in (closing, own) if t)
     S.closing = closing
     S.destroy_uses_self = "self" in closing + "".join(S.fini_texts)

@@ -88,7 +88,6 @@ add("quarantine_random", lamina.mmap {}, lamina.slab { slot = 64, count = 60 }, 
 add("quarantine_poison", lamina.mmap {}, lamina.slab { slot = 64, count = 60, free_map = "byte" }, lamina.quarantine { count = 8 }, lamina.poison {})
 add("quarantine_mac", lamina.mmap {}, lamina.split_metadata {}, lamina.slab { slot = 64, count = 60, link = "mac", free_map = "bitmap" },
   lamina.canary {}, lamina.quarantine { count = 8, order = "random" }, lamina.zeroize {})
-add("quarantine_address", lamina.mmap {}, lamina.slab { slot = 64, count = 60, order = "address" }, lamina.quarantine { count = 4 })
 add("everything", lamina.mmap { commit = "lazy" }, lamina.numa { bind = { 0 } }, lamina.guard { every = 16 }, lamina.split_metadata {},
   lamina.slab { payload = 100, align = 4, count = 200, link = "mac", free_map = "byte" },
   lamina.canary { size = 4 }, lamina.quarantine { count = 7 }, lamina.poison { on_free = 0x5A, on_alloc = 0xA5 },

@@ -43,6 +43,10 @@ def plan(layer: Layer, branch: Branch) -> None:
 
 
 def rules(layer: Layer, branch: Branch) -> None:
+    if getattr(branch.store.x, "map", "none") == "tree":
+        branch.report("LAM059", layer, None, 'order = "address" keeps one bit a slot, which can\'t tell a block that rests '
+                      "from one in use", notes=[(branch.store.where("order"), "the order is chosen here")],
+                      help='order = "lifo" or "random" with free_map = "bitmap"')
     at = branch.blocks.index(layer)
     for below in branch.blocks[:at]:
         if below.name in ("poison", "zeroize") and below.x.on_free:

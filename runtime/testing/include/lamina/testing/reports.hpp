@@ -312,7 +312,7 @@ inline Findings gives_back(const lamina_subject &subject) {
             std::vector<void *> blocks;
             const std::size_t before = instance.memory().committed;
             const std::size_t size = subject.payload != 0 ? subject.payload : 4096;
-            while (blocks.size() < 4096 || instance.memory().committed == before) {
+            while (blocks.size() < 4096 || (instance.memory().committed == before && blocks.size() < 100000)) {
                 void *const ptr = instance.alloc(size, subject.align);
                 if (ptr == nullptr) {
                     break;
