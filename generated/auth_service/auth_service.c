@@ -75,8 +75,8 @@ void auth_service_free_stray(auth_service_t *self, void *ptr)
     }
     const unsigned char *const slot = (unsigned char *)ptr;
     const char *what = "free of a pointer from elsewhere";
-    const size_t span = AUTH_SERVICE_SLOT_COUNT * AUTH_SERVICE_SLOT_BYTES;
-    if ((uintptr_t)slot - (uintptr_t)self->slab.base < span) {
+    if ((uintptr_t)slot - (uintptr_t)self->slab.base <
+        (size_t)AUTH_SERVICE_SLOT_COUNT * AUTH_SERVICE_SLOT_BYTES) {
         what = (lamina_rotr((uintptr_t)slot - (uintptr_t)self->slab.base, AUTH_SERVICE_SLOT_SHIFT) <
                 AUTH_SERVICE_SLOT_COUNT)
                    ? "free of a slot that was never handed out"
@@ -173,7 +173,8 @@ void auth_service_reset(auth_service_t *self)
     self->slab.head = NULL;
     self->slab.carved = 0; /* every slot is cut anew, and made fresh, when it is needed */
     memset(self->quarantine.held, 0, sizeof self->quarantine.held); /* the ring goes on from where it is */
-    self->watermark.live = 0;                                       /* watermark */
+    /* watermark */
+    self->watermark.live = 0;
     auth_service_watermark_crossed(self, 0);
     self->statistics.frees = self->statistics.allocs; /* statistics: reset freed them all */
 }

@@ -147,7 +147,8 @@ LAMINA_NODISCARD LAMINA_INLINE void *auth_service_alloc(auth_service_t *self)
         }
         out = slot;
     } else {
-        self->statistics.failures++; /* statistics */
+        /* statistics */
+        self->statistics.failures++;
     }
 
     return out;
@@ -170,12 +171,14 @@ LAMINA_INLINE void auth_service_free(auth_service_t *self, void *ptr)
     unsigned char *slot = (unsigned char *)ptr;
     const size_t index = lamina_rotr((uintptr_t)slot - (uintptr_t)self->slab.base, AUTH_SERVICE_SLOT_SHIFT);
     if (LAMINA_LIKELY(index < self->slab.carved)) {
-        self->watermark.live--; /* watermark */
+        /* watermark */
+        self->watermark.live--;
         if (LAMINA_UNLIKELY(self->watermark.live < self->watermark.rearm)) {
             auth_service_watermark_crossed(self, self->watermark.live);
         }
-        self->statistics.frees++; /* statistics */
-                                  /* quarantine: takes the place of the oldest block, which leaves */
+        /* statistics */
+        self->statistics.frees++;
+        /* quarantine: takes the place of the oldest block, which leaves */
         unsigned char **const place = &self->quarantine.held[self->quarantine.next];
         self->quarantine.next = (self->quarantine.next + 1U) % AUTH_SERVICE_QUARANTINE_SLOTS;
         lamina_store_ptr(slot, slot); /* its seal: nobody else writes a freed block's own address */

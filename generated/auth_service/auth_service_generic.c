@@ -78,8 +78,8 @@ static void auth_service_generic_free_stray(auth_service_generic_t *self, void *
     }
     const unsigned char *const slot = (unsigned char *)ptr;
     const char *what = "free of a pointer from elsewhere";
-    const size_t span = AUTH_SERVICE_SLOT_COUNT * AUTH_SERVICE_SLOT_BYTES;
-    if ((uintptr_t)slot - (uintptr_t)self->slab.base < span) {
+    if ((uintptr_t)slot - (uintptr_t)self->slab.base <
+        (size_t)AUTH_SERVICE_SLOT_COUNT * AUTH_SERVICE_SLOT_BYTES) {
         what = (lamina_rotr((uintptr_t)slot - (uintptr_t)self->slab.base, AUTH_SERVICE_SLOT_SHIFT) <
                 AUTH_SERVICE_SLOT_COUNT)
                    ? "free of a slot that was never handed out"
@@ -247,7 +247,8 @@ static void *auth_service_generic_watermark_alloc(auth_service_generic_layer *li
 static void auth_service_generic_watermark_retire(auth_service_generic_layer *link, unsigned char *slot)
 {
     auth_service_generic_watermark *const self = (auth_service_generic_watermark *)link;
-    self->live--; /* watermark */
+    /* watermark */
+    self->live--;
     if (LAMINA_UNLIKELY(self->live < self->rearm)) {
         auth_service_generic_watermark_watermark_crossed(self, self->live);
     }
@@ -276,7 +277,8 @@ static void *auth_service_generic_statistics_alloc(auth_service_generic_layer *l
             self->peak = self->allocs - self->frees;
         }
     } else {
-        self->failures++; /* statistics */
+        /* statistics */
+        self->failures++;
     }
     return slot;
 }
@@ -284,7 +286,8 @@ static void *auth_service_generic_statistics_alloc(auth_service_generic_layer *l
 static void auth_service_generic_statistics_retire(auth_service_generic_layer *link, unsigned char *slot)
 {
     auth_service_generic_statistics *const self = (auth_service_generic_statistics *)link;
-    self->frees++; /* statistics */
+    /* statistics */
+    self->frees++;
     self->link.below->ops->retire(self->link.below, slot);
 }
 
@@ -440,7 +443,8 @@ void auth_service_generic_reset(auth_service_generic_t *self)
     self->slab.head = NULL;
     self->slab.carved = 0; /* every slot is cut anew, and made fresh, when it is needed */
     memset(self->quarantine.held, 0, sizeof self->quarantine.held); /* the ring goes on from where it is */
-    self->watermark.live = 0;                                       /* watermark */
+    /* watermark */
+    self->watermark.live = 0;
     auth_service_generic_watermark_watermark_crossed(&self->watermark, 0);
     self->statistics.frees = self->statistics.allocs; /* statistics: reset freed them all */
 }

@@ -139,8 +139,7 @@ void db_audit_free_stray(db_audit_t *self, void *ptr)
     }
     const unsigned char *const slot = (unsigned char *)((uintptr_t)ptr - DB_AUDIT_PAYLOAD_OFFSET);
     const char *what = "free of a pointer from elsewhere";
-    const size_t span = DB_AUDIT_GROUP_COUNT * DB_AUDIT_GROUP_STRIDE;
-    if ((uintptr_t)slot - (uintptr_t)self->slab.base < span) {
+    if ((uintptr_t)slot - (uintptr_t)self->slab.base < (size_t)DB_AUDIT_GROUP_COUNT * DB_AUDIT_GROUP_STRIDE) {
         what = (db_audit_index(self, slot) < DB_AUDIT_SLOT_COUNT) ? "free of a slot that was never handed out"
                                                                   : "free of a pointer that starts no slot";
     }

@@ -330,7 +330,19 @@ TEST_CASE("db_audit: slab: links are signed with another key in each instance", 
                 static_cast<db_audit_t *>(instance.self())->slab.key);
         };
         CHECK(std::memcmp(key_of(one), key_of(two), 16) != 0);
-        std::array<bool, 16> differs = {}; // each byte of it is drawn
+        const auto drawn = lamina_os_calls.getrandom;
+        lamina_os_calls.getrandom = [](void *out, std::size_t bytes, unsigned) {
+            std::memset(out, 0x42, bytes);
+            return static_cast<long>(bytes);
+        };
+        Instance known(db_audit_flat_subject);
+        lamina_os_calls.getrandom = drawn;
+        REQUIRE(known.alive());
+        std::uint64_t start[4];
+        std::memset(start, 0x42, 16);
+        lamina_siphash_start(start);
+        CHECK(std::memcmp(key_of(known), start, sizeof start) == 0); // SipHash, under the key that was drawn
+        std::array<bool, 16> differs = {};                           // each byte of it is drawn
         for (unsigned more = 0; more != 8; ++more) {
             Instance other(db_audit_flat_subject);
             REQUIRE(other.alive());
@@ -351,7 +363,19 @@ TEST_CASE("db_audit: slab: links are signed with another key in each instance", 
                 static_cast<db_audit_generic_t *>(instance.self())->slab.key);
         };
         CHECK(std::memcmp(key_of(one), key_of(two), 16) != 0);
-        std::array<bool, 16> differs = {}; // each byte of it is drawn
+        const auto drawn = lamina_os_calls.getrandom;
+        lamina_os_calls.getrandom = [](void *out, std::size_t bytes, unsigned) {
+            std::memset(out, 0x42, bytes);
+            return static_cast<long>(bytes);
+        };
+        Instance known(db_audit_generic_subject);
+        lamina_os_calls.getrandom = drawn;
+        REQUIRE(known.alive());
+        std::uint64_t start[4];
+        std::memset(start, 0x42, 16);
+        lamina_siphash_start(start);
+        CHECK(std::memcmp(key_of(known), start, sizeof start) == 0); // SipHash, under the key that was drawn
+        std::array<bool, 16> differs = {};                           // each byte of it is drawn
         for (unsigned more = 0; more != 8; ++more) {
             Instance other(db_audit_generic_subject);
             REQUIRE(other.alive());
@@ -437,6 +461,19 @@ TEST_CASE("db_audit: slab: check tells what is wrong with the free list", "[slab
         while (self->slab.carved != DB_AUDIT_SLOT_COUNT || self->slab.head != UINT32_MAX) {
             REQUIRE(instance.alloc() != nullptr);
         }
+        const std::size_t highest = DB_AUDIT_SLOT_COUNT - 1U;
+        unsigned char *const end = self->slab.base +
+                                   (highest / DB_AUDIT_GROUP_SLOTS) * DB_AUDIT_GROUP_STRIDE +
+                                   (highest % DB_AUDIT_GROUP_SLOTS) * DB_AUDIT_SLOT_BYTES;
+        instance.free(end + DB_AUDIT_PAYLOAD_OFFSET);
+        lamina_store_u64(self->slab.live + (highest / 64U) * 8U,
+                         lamina_load_u64(self->slab.live + (highest / 64U) * 8U) ^
+                             (UINT64_C(1) << (highest % 64U)));
+        contract::check_says(instance, damage("slab", "slot is free and in use", end, 0, 0, 1));
+        lamina_store_u64(self->slab.live + (highest / 64U) * 8U,
+                         lamina_load_u64(self->slab.live + (highest / 64U) * 8U) ^
+                             (UINT64_C(1) << (highest % 64U)));
+        REQUIRE(instance.alloc() != nullptr);
         self->slab.carved = DB_AUDIT_SLOT_COUNT + 1U;
         lamina_store_u64(self->slab.live + (std::size_t{DB_AUDIT_SLOT_COUNT} / 64U) * 8U,
                          lamina_load_u64(self->slab.live + (std::size_t{DB_AUDIT_SLOT_COUNT} / 64U) * 8U) ^
@@ -518,6 +555,19 @@ TEST_CASE("db_audit: slab: check tells what is wrong with the free list", "[slab
         while (self->slab.carved != DB_AUDIT_SLOT_COUNT || self->slab.head != UINT32_MAX) {
             REQUIRE(instance.alloc() != nullptr);
         }
+        const std::size_t highest = DB_AUDIT_SLOT_COUNT - 1U;
+        unsigned char *const end = self->slab.base +
+                                   (highest / DB_AUDIT_GROUP_SLOTS) * DB_AUDIT_GROUP_STRIDE +
+                                   (highest % DB_AUDIT_GROUP_SLOTS) * DB_AUDIT_SLOT_BYTES;
+        instance.free(end + DB_AUDIT_PAYLOAD_OFFSET);
+        lamina_store_u64(self->slab.live + (highest / 64U) * 8U,
+                         lamina_load_u64(self->slab.live + (highest / 64U) * 8U) ^
+                             (UINT64_C(1) << (highest % 64U)));
+        contract::check_says(instance, damage("slab", "slot is free and in use", end, 0, 0, 1));
+        lamina_store_u64(self->slab.live + (highest / 64U) * 8U,
+                         lamina_load_u64(self->slab.live + (highest / 64U) * 8U) ^
+                             (UINT64_C(1) << (highest % 64U)));
+        REQUIRE(instance.alloc() != nullptr);
         self->slab.carved = DB_AUDIT_SLOT_COUNT + 1U;
         lamina_store_u64(self->slab.live + (std::size_t{DB_AUDIT_SLOT_COUNT} / 64U) * 8U,
                          lamina_load_u64(self->slab.live + (std::size_t{DB_AUDIT_SLOT_COUNT} / 64U) * 8U) ^

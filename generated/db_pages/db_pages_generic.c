@@ -59,8 +59,7 @@ static void db_pages_generic_free_stray(db_pages_generic_t *self, void *ptr)
     }
     const unsigned char *const slot = (unsigned char *)ptr;
     const char *what = "free of a pointer from elsewhere";
-    const size_t span = DB_PAGES_SLOT_COUNT * DB_PAGES_SLOT_BYTES;
-    if ((uintptr_t)slot - (uintptr_t)self->slab.base < span) {
+    if ((uintptr_t)slot - (uintptr_t)self->slab.base < (size_t)DB_PAGES_SLOT_COUNT * DB_PAGES_SLOT_BYTES) {
         what = (lamina_rotr((uintptr_t)slot - (uintptr_t)self->slab.base, DB_PAGES_SLOT_SHIFT) <
                 DB_PAGES_SLOT_COUNT)
                    ? "free of a slot that was never handed out"

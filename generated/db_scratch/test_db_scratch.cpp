@@ -282,7 +282,7 @@ TEST_CASE("db_scratch: bump: chunks are as large as they should be", "[bump]")
 {
     for (const lamina_subject *const subject : subjects) {
         if (subject->rewind != nullptr && subject->release_unused != nullptr && subject->reset != nullptr) {
-            contract::chunks_grow(*subject, 67108864U, 1048576U, false);
+            contract::chunks_grow(*subject, 67108864U, 1048576U, false, true);
         }
     }
 }

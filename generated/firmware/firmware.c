@@ -39,8 +39,7 @@ void firmware_free_stray(firmware_t *self, void *ptr)
     }
     const unsigned char *const slot = (unsigned char *)ptr;
     const char *what = "free of a pointer from elsewhere";
-    const size_t span = FIRMWARE_SLOT_COUNT * FIRMWARE_SLOT_BYTES;
-    if ((uintptr_t)slot - (uintptr_t)self->slab.base < span) {
+    if ((uintptr_t)slot - (uintptr_t)self->slab.base < (size_t)FIRMWARE_SLOT_COUNT * FIRMWARE_SLOT_BYTES) {
         what = (lamina_rotr((uintptr_t)slot - (uintptr_t)self->slab.base, FIRMWARE_SLOT_SHIFT) <
                 FIRMWARE_SLOT_COUNT)
                    ? "free of a slot that was never handed out"

@@ -87,7 +87,7 @@ static lamina_subject_memory subject_memory(const void *handle)
     const firmware_t *const self = (const firmware_t *)handle;
     lamina_subject_memory out = {NULL, 0, 0};
     out.base = self->slab.base;
-    out.bytes = FIRMWARE_SLOT_COUNT * FIRMWARE_SLOT_BYTES;
+    out.bytes = (size_t)FIRMWARE_SLOT_COUNT * FIRMWARE_SLOT_BYTES;
     out.committed = out.bytes;
     return out;
 }

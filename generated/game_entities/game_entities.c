@@ -55,8 +55,8 @@ void game_entities_free_stray(game_entities_t *self, void *ptr)
     }
     const unsigned char *const slot = (unsigned char *)ptr;
     const char *what = "free of a pointer from elsewhere";
-    const size_t span = GAME_ENTITIES_SLOT_COUNT * GAME_ENTITIES_SLOT_BYTES;
-    if ((uintptr_t)slot - (uintptr_t)self->slab.base < span) {
+    if ((uintptr_t)slot - (uintptr_t)self->slab.base <
+        (size_t)GAME_ENTITIES_SLOT_COUNT * GAME_ENTITIES_SLOT_BYTES) {
         what = (lamina_rotr(((uintptr_t)slot - (uintptr_t)self->slab.base) * GAME_ENTITIES_SLOT_INVERSE,
                             GAME_ENTITIES_SLOT_SHIFT) < GAME_ENTITIES_SLOT_COUNT)
                    ? "free of a slot that was never handed out"

@@ -261,6 +261,17 @@ TEST_CASE("game_entities: slab: check tells what is wrong with the free list", "
         while (self->slab.carved != GAME_ENTITIES_SLOT_COUNT || self->slab.head != NULL) {
             REQUIRE(instance.alloc() != nullptr);
         }
+        const std::size_t highest = GAME_ENTITIES_SLOT_COUNT - 1U;
+        unsigned char *const end = self->slab.base + highest * GAME_ENTITIES_SLOT_BYTES;
+        instance.free(end);
+        lamina_store_u64(self->slab.live + (highest / 64U) * 8U,
+                         lamina_load_u64(self->slab.live + (highest / 64U) * 8U) ^
+                             (UINT64_C(1) << (highest % 64U)));
+        contract::check_says(instance, damage("slab", "slot is free and in use", end, 0, 0, 1));
+        lamina_store_u64(self->slab.live + (highest / 64U) * 8U,
+                         lamina_load_u64(self->slab.live + (highest / 64U) * 8U) ^
+                             (UINT64_C(1) << (highest % 64U)));
+        REQUIRE(instance.alloc() != nullptr);
         self->slab.carved = GAME_ENTITIES_SLOT_COUNT + 1U;
         lamina_store_u64(
             self->slab.live + (std::size_t{GAME_ENTITIES_SLOT_COUNT} / 64U) * 8U,
@@ -330,6 +341,17 @@ TEST_CASE("game_entities: slab: check tells what is wrong with the free list", "
         while (self->slab.carved != GAME_ENTITIES_SLOT_COUNT || self->slab.head != NULL) {
             REQUIRE(instance.alloc() != nullptr);
         }
+        const std::size_t highest = GAME_ENTITIES_SLOT_COUNT - 1U;
+        unsigned char *const end = self->slab.base + highest * GAME_ENTITIES_SLOT_BYTES;
+        instance.free(end);
+        lamina_store_u64(self->slab.live + (highest / 64U) * 8U,
+                         lamina_load_u64(self->slab.live + (highest / 64U) * 8U) ^
+                             (UINT64_C(1) << (highest % 64U)));
+        contract::check_says(instance, damage("slab", "slot is free and in use", end, 0, 0, 1));
+        lamina_store_u64(self->slab.live + (highest / 64U) * 8U,
+                         lamina_load_u64(self->slab.live + (highest / 64U) * 8U) ^
+                             (UINT64_C(1) << (highest % 64U)));
+        REQUIRE(instance.alloc() != nullptr);
         self->slab.carved = GAME_ENTITIES_SLOT_COUNT + 1U;
         lamina_store_u64(
             self->slab.live + (std::size_t{GAME_ENTITIES_SLOT_COUNT} / 64U) * 8U,

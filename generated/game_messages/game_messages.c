@@ -81,8 +81,8 @@ void game_messages_free_stray(game_messages_t *self, void *ptr)
     }
     const unsigned char *const slot = (unsigned char *)ptr;
     const char *what = "free of a pointer from elsewhere";
-    const size_t span = GAME_MESSAGES_SLOT_COUNT * GAME_MESSAGES_SLOT_BYTES;
-    if ((uintptr_t)slot - (uintptr_t)self->slab.base < span) {
+    if ((uintptr_t)slot - (uintptr_t)self->slab.base <
+        (size_t)GAME_MESSAGES_SLOT_COUNT * GAME_MESSAGES_SLOT_BYTES) {
         what = (lamina_rotr((uintptr_t)slot - (uintptr_t)self->slab.base, GAME_MESSAGES_SLOT_SHIFT) <
                 GAME_MESSAGES_SLOT_COUNT)
                    ? "free of a slot that was never handed out"

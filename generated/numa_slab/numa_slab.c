@@ -110,8 +110,7 @@ void numa_slab_free_stray(numa_slab_t *self, void *ptr)
     }
     const unsigned char *const slot = (unsigned char *)ptr;
     const char *what = "free of a pointer from elsewhere";
-    const size_t span = NUMA_SLAB_SLOT_COUNT * NUMA_SLAB_SLOT_BYTES;
-    if ((uintptr_t)slot - (uintptr_t)self->slab.base < span) {
+    if ((uintptr_t)slot - (uintptr_t)self->slab.base < (size_t)NUMA_SLAB_SLOT_COUNT * NUMA_SLAB_SLOT_BYTES) {
         what = (lamina_rotr((uintptr_t)slot - (uintptr_t)self->slab.base, NUMA_SLAB_SLOT_SHIFT) <
                 NUMA_SLAB_SLOT_COUNT)
                    ? "free of a slot that was never handed out"

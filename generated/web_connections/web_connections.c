@@ -46,18 +46,14 @@ void web_connections_free_stray(web_connections_t *self, void *ptr)
     }
     const unsigned char *const slot = (unsigned char *)ptr;
     if (!((uintptr_t)slot - (uintptr_t)self->slab.base <
-          WEB_CONNECTIONS_SLOT_COUNT * WEB_CONNECTIONS_SLOT_BYTES)) {
+          (size_t)WEB_CONNECTIONS_SLOT_COUNT * WEB_CONNECTIONS_SLOT_BYTES)) {
         lamina_os_heap_free(ptr);
         return;
     }
-    const char *what = "free of a pointer that starts no object";
-    const size_t span = WEB_CONNECTIONS_SLOT_COUNT * WEB_CONNECTIONS_SLOT_BYTES;
-    if ((uintptr_t)slot - (uintptr_t)self->slab.base < span) {
-        what = (lamina_rotr((uintptr_t)slot - (uintptr_t)self->slab.base, WEB_CONNECTIONS_SLOT_SHIFT) <
-                WEB_CONNECTIONS_SLOT_COUNT)
-                   ? "free of a slot that was never handed out"
-                   : "free of a pointer that starts no slot";
-    }
+    const char *const what = (lamina_rotr((uintptr_t)slot - (uintptr_t)self->slab.base,
+                                          WEB_CONNECTIONS_SLOT_SHIFT) < WEB_CONNECTIONS_SLOT_COUNT)
+                                 ? "free of a slot that was never handed out"
+                                 : "free of a pointer that starts no slot";
     const lamina_corruption event = {.stack = "web_connections",
                                      .layer = "slab",
                                      .what = what,

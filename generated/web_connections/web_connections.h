@@ -110,8 +110,8 @@ LAMINA_NODISCARD LAMINA_INLINE void *web_connections_alloc_zeroed(web_connection
     return out;
 }
 
-/* Frees what alloc gave; NULL is fine. A pointer that is no object is reported. One thread at a time. O(1).
- */
+/* Frees what alloc gave; NULL is fine. What lies outside the first branch goes to the system's heap as it is.
+ * One thread at a time. O(1). */
 LAMINA_INLINE void web_connections_free(web_connections_t *self, void *ptr)
 {
     unsigned char *const slot = (unsigned char *)ptr;

@@ -71,8 +71,8 @@ static void web_connections_generic_free_stray(web_connections_generic_t *self, 
     }
     const unsigned char *const slot = (unsigned char *)ptr;
     const char *what = "free of a pointer from elsewhere";
-    const size_t span = WEB_CONNECTIONS_SLOT_COUNT * WEB_CONNECTIONS_SLOT_BYTES;
-    if ((uintptr_t)slot - (uintptr_t)self->slab.base < span) {
+    if ((uintptr_t)slot - (uintptr_t)self->slab.base <
+        (size_t)WEB_CONNECTIONS_SLOT_COUNT * WEB_CONNECTIONS_SLOT_BYTES) {
         what = (lamina_rotr((uintptr_t)slot - (uintptr_t)self->slab.base, WEB_CONNECTIONS_SLOT_SHIFT) <
                 WEB_CONNECTIONS_SLOT_COUNT)
                    ? "free of a slot that was never handed out"
@@ -156,7 +156,7 @@ static void web_connections_generic_slab_free(web_connections_generic_layer *lin
 static bool web_connections_generic_slab_owns(web_connections_generic_layer *link, unsigned char *slot)
 {
     web_connections_generic_slab *const self = (web_connections_generic_slab *)link;
-    return (uintptr_t)slot - (uintptr_t)self->base < self->cfg.slot_count * self->cfg.slot_bytes;
+    return (uintptr_t)slot - (uintptr_t)self->base < (size_t)self->cfg.slot_count * self->cfg.slot_bytes;
 }
 
 static const web_connections_generic_ops web_connections_generic_slab_ops = {

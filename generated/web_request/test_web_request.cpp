@@ -282,7 +282,7 @@ TEST_CASE("web_request: bump: chunks are as large as they should be", "[bump]")
 {
     for (const lamina_subject *const subject : subjects) {
         if (subject->rewind != nullptr && subject->release_unused != nullptr && subject->reset != nullptr) {
-            contract::chunks_grow(*subject, 16777216U, 65536U, true);
+            contract::chunks_grow(*subject, 16777216U, 65536U, true, true);
         }
     }
 }

@@ -328,6 +328,8 @@ def _sentences(stack: Stack, S: SimpleNamespace) -> None:
     S.free_thread_note = {"mutex": "Any thread.", "owner": "Any thread; from another than the owner's it is posted, "
         "lock-free, and done by the owner."}.get(stack.access.name if stack.access else "", "One thread at a time.")
     S.free_note = "A pointer that is no object is reported." if S.checks else "The pointer is not checked."
+    if S.secondary and any(b.store.desc.whole for b in stack.branches):
+        S.free_note = "What lies outside the first branch goes to the system's heap as it is."
     cost = "O(1)"
     if poison and (poison.x.on_free or poison.x.on_alloc) or zeroize and zeroize.x.on_free:
         cost = "Cost: the object's bytes once"
@@ -502,7 +504,7 @@ def subject(composer: Composer, S: SimpleNamespace, form: str) -> None:
     if not S.memory and not store.desc.whole:
         capacity = composer.macro(store, "capacity", main, bound_form)
         each = "" if S.sized else f" * {S.upper}_{store.consts['slot_bytes'].name}"
-        S.memory = f"out.base = self->{store.id}.base;\nout.bytes = {capacity}{each};\nout.committed = out.bytes;"
+        S.memory = f"out.base = self->{store.id}.base;\nout.bytes = {'' if S.sized else '(size_t)'}{capacity}{each};\nout.committed = out.bytes;"
 
 
 def test_forms(S: SimpleNamespace, twin: SimpleNamespace | None) -> list[SimpleNamespace]:

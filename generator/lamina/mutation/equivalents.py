@@ -89,8 +89,13 @@ TABLE: tuple[Equivalent, ...] = (
                "The byte that is drawn too many belongs to the third word, which lamina_siphash_start() sets.",
                about=r"16U becomes \(16U \+ 1U\)"),
     Equivalent("never one slot over a word", "literal", "reset|in_use", r"carved \+ 63U\) / 64U",
-               "The sums differ only where the number of cut slots is one more than a multiple of 64; batches of 32 and 64 never "
-               "give that. The same fault in a stack with batches of 21 is caught.", about=r"63U becomes \(63U - 1U\)"),
+               "The numbers of words differ only where the number of cut slots is one more than a multiple of 64, or beyond 4,032; "
+               "1,024 slots in batches of 32 never give that. The same faults in a stack of 4,096 with batches of 21 are caught.",
+               about=r"63U becomes \(63U - 1U\)|64U becomes \(64U \+ 1U\)"),
+    Equivalent("a list that is never all", "literal", "check|verify", r"size_t free_slots = 0;",
+               "One more than are in use or held back can't be on the free list: from the first cut to the next reset at least one "
+               "slot is out or in quarantine, so that a bound that is lower by one stops the same circles.",
+               text=r"quarantine\.held"),
     Equivalent("a local variable and memory", "swap-statements", "alloc|free|destroy",
                r"lamina_store_u64|lamina_zero|= NULL;",
                "The two statements write different places and read nothing of each other: the result is a local variable, the map of "

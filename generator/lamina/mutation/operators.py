@@ -321,6 +321,7 @@ def _independent(one: str, two: str) -> bool:
     """Whether two assignments without calls touch different places, so that their order is no matter."""
     one, two = (re.sub(r"lamina_thread_id \( \)", "thread", re.sub(
         r"lamina_atomic_store_\w+ \( & (.*?) , (.*) \) ;", r"\1 = \2 ;", text)) for text in (one, two))
+    one, two = (re.sub(r"\( unsigned char \* \) lamina_load_\w+ \( (\w+) \)", r"\1", text) for text in (one, two))
     one, two = (re.sub(r"memset \( (\S.*?) , 0 , sizeof \1 \) ;", r"\1 = 0 ;", re.sub(
         r"^([\w.> -]+) (?:\+\+|--) ;", r"\1 += 1 ;", text)) for text in (one, two))
     parts = [re.fullmatch(r"([\w.> -]+?) [*+-]?= (.*) ;", text) for text in (one, two)]

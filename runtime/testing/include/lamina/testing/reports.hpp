@@ -196,6 +196,10 @@ inline Findings wiped_by_reset(const lamina_subject &subject, std::size_t lead, 
             if (block == nullptr) {
                 break;
             }
+            if (!instance.in_memory(block)) { // another allocator's
+                instance.free(block);
+                break;
+            }
             fill(block, subject.payload, 0xEE);
             slots.push_back(block - lead);
         }
@@ -243,6 +247,10 @@ inline Findings wiped_before_release(const lamina_subject &subject, std::size_t 
         for (std::size_t i = 0; i < detail::some(instance); ++i) {
             auto *const block = static_cast<unsigned char *>(instance.alloc());
             if (block == nullptr) {
+                break;
+            }
+            if (!instance.in_memory(block)) { // another allocator's
+                instance.free(block);
                 break;
             }
             fill(block, subject.payload, 0xEE);
@@ -634,7 +642,8 @@ inline Findings discards(const lamina_subject &subject, std::size_t capacity) {
 
 // What each commit of a bump adds when everything before it was given back: `chunk` bytes, twice as many each time where
 // it doubles, and never more than all.
-inline Findings chunks_grow(const lamina_subject &subject, std::size_t capacity, std::size_t chunk, bool doubles) {
+inline Findings chunks_grow(const lamina_subject &subject, std::size_t capacity, std::size_t chunk, bool doubles,
+                            bool starts_anew) {
     return guarded([&] {
         Findings findings;
         Instance instance(subject);
@@ -651,6 +660,9 @@ inline Findings chunks_grow(const lamina_subject &subject, std::size_t capacity,
             expect(findings, instance.memory().committed == 0, "round ", round, ": something stays committed");
             instance.check(findings, "with everything given back");
             wanted = doubles ? std::min(wanted * 2, capacity) : wanted;
+        }
+        if (!starts_anew) {
+            return findings; // reset leaves the next chunk as large as it has become
         }
         instance.reset();
         // A refused release leaves what is there in use: no new chunk is asked for.
@@ -703,7 +715,8 @@ inline Findings reset_keeps(const lamina_subject &subject, std::size_t capacity,
 inline Findings commits_exactly(const lamina_subject &subject, std::size_t page, std::size_t step) {
     return guarded([&] {
         Findings findings;
-        const std::size_t last = std::min<std::size_t>(2 * step / page + 1, 64);
+        const std::size_t most = subject.capacity * subject.payload / page; // pages that there are slots for
+        const std::size_t last = std::min({2 * step / page + 1, std::size_t{64}, most < 2 ? 0 : most - 1});
         for (std::size_t pages = 1; pages <= last && findings.clean(); ++pages) {
             Instance instance(subject);
             instance.stop_keeping_books();
@@ -723,7 +736,7 @@ inline Findings commits_exactly(const lamina_subject &subject, std::size_t page,
             const std::size_t kept = instance.memory().committed;
             expect(findings, kept == pages * page, kept, " bytes stay committed, ", pages * page, " are needed");
             (void)instance.alloc();
-            const std::size_t wanted = (pages * page / step + 1) * step;
+            const std::size_t wanted = std::min((pages * page / step + 1) * step, instance.memory().bytes);
             const std::size_t committed = instance.memory().committed;
             expect(findings, committed == wanted, "after ", kept, " bytes ", committed, " are committed, not ", wanted);
         }
@@ -860,9 +873,10 @@ inline void bump_edges(const lamina_subject &subject, std::size_t capacity, std:
     INFO("subject: " << name_of(subject));
     LAMINA_REQUIRE_CLEAN(checks::bump_edges(subject, capacity, granule, step));
 }
-inline void chunks_grow(const lamina_subject &subject, std::size_t capacity, std::size_t chunk, bool doubles) {
+inline void chunks_grow(const lamina_subject &subject, std::size_t capacity, std::size_t chunk, bool doubles,
+                        bool starts_anew) {
     INFO("subject: " << name_of(subject));
-    LAMINA_REQUIRE_CLEAN(checks::chunks_grow(subject, capacity, chunk, doubles));
+    LAMINA_REQUIRE_CLEAN(checks::chunks_grow(subject, capacity, chunk, doubles, starts_anew));
 }
 inline void reset_keeps(const lamina_subject &subject, std::size_t capacity, std::size_t kept) {
     INFO("subject: " << name_of(subject));
