@@ -55,7 +55,7 @@ TABLE: tuple[Equivalent, ...] = (
     Equivalent("counted before it is shown", "swap-statements", "walk", r"visit\(context",
                "The count is a local variable, which the visitor can't see; it is returned when all were visited."),
     Equivalent("circle of remote frees", "drop-report|wrong-report|boundary|literal|delete-statement", "drain",
-               r"done > |\.(stack|layer|what|address|offset|expected|found) =|lamina_corruption_abort",
+               r"done (>|=) |\.(stack|layer|what|address|offset|expected|found) =|lamina_corruption_abort",
                "Where the free list's link lies at the slot's start, it overwrites the link of the remote list, so that even a block "
                "that was freed twice leads the drain off to the end of the free list, never in a circle.",
                text=r"lamina_store_ptr\(slot, self->slab\.head\)"),

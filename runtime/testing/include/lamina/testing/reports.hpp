@@ -4,7 +4,9 @@
 #define LAMINA_TESTING_REPORTS_HPP
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -85,6 +87,9 @@ inline Findings reports(const lamina_subject &subject, const std::function<lamin
         const std::string line = Instance::describe(event) + "\n";
         detail::write_all(STDERR_FILENO, line.data(), line.size());
         act(instance);
+        if (!callback) {
+            detail::write_all(STDERR_FILENO, "nobody noticed\n", 15); // destroy, which comes now, is too late
+        }
         return events.seen.empty() ? std::string("nothing") : Instance::describe(events.seen.front()) + "\n";
     });
     Findings findings;
@@ -206,6 +211,63 @@ inline Findings wiped_by_reset(const lamina_subject &subject, std::size_t lead, 
         instance.reset();
         for (const unsigned char *const at : slots) {
             expect(findings, first_other(at, 0, slot, 0) == slot, "reset left something in a slot");
+        }
+        return findings;
+    });
+}
+
+// Several threads free at the very same time, again and again: no block gets lost between them.
+inline Findings contended_frees(const lamina_subject &subject) {
+    return guarded([&subject] {
+        Findings findings;
+        Instance instance(subject);
+        instance.stop_keeping_books();
+        if (!detail::started(findings, instance)) {
+            return findings;
+        }
+        using Clock = std::chrono::steady_clock;
+        const auto end = Clock::now() + std::chrono::milliseconds(250);
+        constexpr std::size_t helpers = 2;
+        std::vector<void *> blocks;
+        std::atomic<std::size_t> round{0}, ready{0};
+        std::atomic<bool> over{false};
+        std::vector<std::thread> threads;
+        for (std::size_t me = 0; me < helpers; ++me) {
+            threads.emplace_back([&, me] {
+                for (std::size_t next = 1;; ++next) {
+                    while (round.load(std::memory_order_acquire) < next) {
+                        if (over.load(std::memory_order_relaxed)) {
+                            return;
+                        }
+                    }
+                    for (std::size_t at = me; at < blocks.size(); at += helpers) {
+                        instance.free(blocks[at]);
+                    }
+                    ready.fetch_add(1, std::memory_order_release);
+                }
+            });
+        }
+        std::size_t rounds = 0;
+        while (findings.clean() && (rounds == 0 || Clock::now() < end)) {
+            blocks.clear();
+            while (blocks.size() < 1000) {
+                void *const ptr = instance.alloc();
+                if (ptr == nullptr) {
+                    break;
+                }
+                blocks.push_back(ptr);
+            }
+            ready.store(0, std::memory_order_relaxed);
+            round.store(++rounds, std::memory_order_release);
+            while (ready.load(std::memory_order_acquire) != helpers) {
+                std::this_thread::yield();
+            }
+            const std::size_t left = subject.in_use(instance.self());
+            expect(findings, left <= subject.held, "round ", rounds, ": ", left, " of ", blocks.size(), " frees got lost");
+        }
+        over.store(true);
+        for (std::thread &thread : threads) {
+            thread.join();
         }
         return findings;
     });
@@ -897,6 +959,10 @@ inline void discards(const lamina_subject &subject, std::size_t capacity) {
 inline void wiped_by_reset(const lamina_subject &subject, std::size_t lead, std::size_t slot, bool stray_writes) {
     INFO("subject: " << name_of(subject));
     LAMINA_REQUIRE_CLEAN(checks::wiped_by_reset(subject, lead, slot, stray_writes));
+}
+inline void contended_frees(const lamina_subject &subject) {
+    INFO("subject: " << name_of(subject));
+    LAMINA_REQUIRE_CLEAN(checks::contended_frees(subject));
 }
 inline void one_at_a_time(const lamina_subject &subject, bool tells_error) {
     INFO("subject: " << name_of(subject));
