@@ -454,6 +454,8 @@ TEST_CASE("game_messages: owner: what another thread frees waits for the owner, 
             CHECK(self->owner.remote == ptr);
             CHECK(self->slab.head == head);
         };
+        elsewhere(instance, nullptr);
+        CHECK(self->owner.remote == nullptr);
         posts();
         CHECK(instance.subject().in_use(instance.self()) <= instance.subject().held);
         CHECK(self->owner.remote == nullptr);
@@ -468,7 +470,8 @@ TEST_CASE("game_messages: owner: what another thread frees waits for the owner, 
         posts();
         instance.destroy();
         CHECK(self->owner.remote == nullptr);
-
+    }
+    {
         const lamina_subject &subject = game_messages_flat_subject;
         unsigned char *ptr = nullptr;
         const auto give = [&](Instance &own) { elsewhere(own, ptr); };
@@ -498,6 +501,8 @@ TEST_CASE("game_messages: owner: what another thread frees waits for the owner, 
             CHECK(self->owner.remote == ptr);
             CHECK(self->slab.head == head);
         };
+        elsewhere(instance, nullptr);
+        CHECK(self->owner.remote == nullptr);
         posts();
         CHECK(instance.subject().in_use(instance.self()) <= instance.subject().held);
         CHECK(self->owner.remote == nullptr);
@@ -512,7 +517,8 @@ TEST_CASE("game_messages: owner: what another thread frees waits for the owner, 
         posts();
         instance.destroy();
         CHECK(self->owner.remote == nullptr);
-
+    }
+    {
         const lamina_subject &subject = game_messages_generic_subject;
         unsigned char *ptr = nullptr;
         const auto give = [&](Instance &own) { elsewhere(own, ptr); };
@@ -530,5 +536,14 @@ TEST_CASE("game_messages: owner: what another thread frees waits for the owner, 
             return damage("slab", "free of a slot that was never handed out", ptr);
         };
         contract::reports(subject, never_cut, give);
+    }
+}
+
+TEST_CASE("game_messages: owner: frees by several threads at once all arrive", "[owner]")
+{
+    for (const lamina_subject *const subject : subjects) {
+        if (subject->in_use != nullptr) {
+            contract::contended_frees(*subject);
+        }
     }
 }

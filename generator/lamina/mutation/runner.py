@@ -87,7 +87,8 @@ class Toolbox:
         tool(cc[0], "gcc")
         tool(cxx[0], "g++")
         self.objcopy = tool("objcopy", "binutils")
-        self.runtime = paths.runtime_dir()
+        self.runtime = root / "runtime"  # a copy: nothing changes under a run that takes minutes
+        shutil.copytree(paths.runtime_dir(), self.runtime)
         self.include = [f"-I{self.runtime / 'include'}", f"-I{self.runtime / 'testing' / 'include'}"]
         self._main: Path | None = None
         self._lock = threading.Lock()
