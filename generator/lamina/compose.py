@@ -235,7 +235,7 @@ class Composer:
             branch = self.branch_of(layer)
             if not self.defines(layer, "tests") or branch is not self.stack.main:
                 continue
-            bound = self.bind(layer, branch, Form.HANDLE, held=any(self.holds_back(b) for b in branch.blocks),
+            bound = self.bind(layer, branch, Form.HANDLE, held=any(self.holds_back(b) for b in branch.blocks), bare=not branch.blocks,
                               system_second=any(b.store.desc.whole for b in self.stack.branches[1:]))
             text = str(self.module(layer).tests(bound, forms)).strip()
             if text:
