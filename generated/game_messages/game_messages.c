@@ -47,7 +47,8 @@ void game_messages_free_remote(game_messages_t *self, void *ptr)
     }
     void *first = lamina_atomic_load_ptr_relaxed(&self->owner.remote);
     do {
-        lamina_store_ptr(ptr, first);
+        lamina_store_size(ptr,
+                          ~(uintptr_t)first); /* complemented: nothing else in a freed block looks like it */
     } while (!lamina_atomic_cas_ptr_weak_release(&self->owner.remote, &first, ptr));
 }
 
@@ -55,19 +56,19 @@ void game_messages_free_remote(game_messages_t *self, void *ptr)
 static bool game_messages_drain(game_messages_t *self)
 {
     void *ptr = lamina_atomic_exchange_ptr_acquire(&self->owner.remote, NULL);
-    for (size_t done = 0; ptr != NULL; done++) {
-        if (LAMINA_UNLIKELY(done > GAME_MESSAGES_SLOT_COUNT)) { /* more than there are slots */
+    while (ptr != NULL) {
+        void *const next = (void *)~lamina_load_size(ptr); /* read before free writes over it */
+        if (LAMINA_UNLIKELY((next != NULL) && !game_messages_owns(self, next))) {
             const lamina_corruption event = {.stack = "game_messages",
                                              .layer = "owner",
-                                             .what = "list of remote frees runs in a circle: double free",
+                                             .what = "written after another thread freed it, or freed twice",
                                              .address = ptr,
                                              .offset = 0,
                                              .expected = 0,
                                              .found = 0};
             lamina_corruption_abort(&event);
         }
-        void *const next = lamina_load_ptr(ptr); /* read before free writes over it */
-        game_messages_free(self, ptr);
+        game_messages_free_own(self, ptr);
         ptr = next;
     }
     return self->slab.head != NULL;

@@ -116,15 +116,9 @@ LAMINA_NODISCARD LAMINA_INLINE void *game_messages_alloc_zeroed(game_messages_t 
     return out;
 }
 
-/* Frees what alloc gave; NULL is fine. A pointer that is no object is reported. Any thread; from another than
- * the owner's it is posted, lock-free, and done by the owner. O(1). */
-LAMINA_INLINE void game_messages_free(game_messages_t *self, void *ptr)
+/* What free does in the owner's thread. */
+LAMINA_INLINE void game_messages_free_own(game_messages_t *self, void *ptr)
 {
-    if (LAMINA_UNLIKELY(lamina_thread_id() != self->owner.thread)) { /* owner: another thread's free */
-        game_messages_free_remote(self, ptr);
-        return;
-    }
-
     unsigned char *const slot = (unsigned char *)ptr;
     const size_t index = lamina_rotr((uintptr_t)slot - (uintptr_t)self->slab.base, GAME_MESSAGES_SLOT_SHIFT);
     if (LAMINA_LIKELY(index < self->slab.carved)) {
@@ -132,6 +126,17 @@ LAMINA_INLINE void game_messages_free(game_messages_t *self, void *ptr)
         self->slab.head = slot;
     } else {
         game_messages_free_stray(self, ptr); /* NULL, or no object at all */
+    }
+}
+
+/* Frees what alloc gave; NULL is fine. A pointer that is no object is reported. Any thread; from another than
+ * the owner's it is posted, lock-free, and done by the owner. O(1). */
+LAMINA_INLINE void game_messages_free(game_messages_t *self, void *ptr)
+{
+    if (LAMINA_UNLIKELY(lamina_thread_id() != self->owner.thread)) { /* owner: another thread's free */
+        game_messages_free_remote(self, ptr);
+    } else {
+        game_messages_free_own(self, ptr);
     }
 }
 

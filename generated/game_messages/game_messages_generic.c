@@ -208,7 +208,8 @@ static void game_messages_generic_owner_free_remote(game_messages_generic_owner 
     }
     void *first = lamina_atomic_load_ptr_relaxed(&self->remote);
     do {
-        lamina_store_ptr(ptr, first);
+        lamina_store_size(ptr,
+                          ~(uintptr_t)first); /* complemented: nothing else in a freed block looks like it */
     } while (!lamina_atomic_cas_ptr_weak_release(&self->remote, &first, ptr));
 }
 
@@ -216,19 +217,18 @@ static void game_messages_generic_owner_free_remote(game_messages_generic_owner 
 static bool game_messages_generic_owner_drain(game_messages_generic_owner *self)
 {
     void *ptr = lamina_atomic_exchange_ptr_acquire(&self->remote, NULL);
-    for (size_t done = 0; ptr != NULL; done++) {
-        if (LAMINA_UNLIKELY(done >
-                            game_messages_generic_capacity(self->link.top))) { /* more than there are slots */
+    while (ptr != NULL) {
+        void *const next = (void *)~lamina_load_size(ptr); /* read before free writes over it */
+        if (LAMINA_UNLIKELY((next != NULL) && !game_messages_generic_is_slot(self->link.top, next))) {
             const lamina_corruption event = {.stack = "game_messages",
                                              .layer = "owner",
-                                             .what = "list of remote frees runs in a circle: double free",
+                                             .what = "written after another thread freed it, or freed twice",
                                              .address = ptr,
                                              .offset = 0,
                                              .expected = 0,
                                              .found = 0};
             lamina_corruption_abort(&event);
         }
-        void *const next = lamina_load_ptr(ptr); /* read before free writes over it */
         game_messages_generic_free(self->link.top, ptr);
         ptr = next;
     }

@@ -539,6 +539,25 @@ TEST_CASE("game_messages: owner: what another thread frees waits for the owner, 
     }
 }
 
+TEST_CASE("game_messages: owner: a block that two threads freed is reported", "[owner]")
+{
+    for (const lamina_subject *const subject : subjects) {
+        void *block = nullptr;
+        const auto out = [&block](Instance &instance) {
+            block = instance.alloc();
+            return lamina::testing::damage("owner", "written after another thread freed it, or freed twice",
+                                           block);
+        };
+        const auto freed_twice = [&block](Instance &instance) {
+            for (int i = 0; i != 2; ++i) {
+                std::thread([&] { instance.free(block); }).join();
+            }
+            (void)instance.subject().in_use(instance.self());
+        };
+        contract::reports(*subject, out, freed_twice);
+    }
+}
+
 TEST_CASE("game_messages: owner: frees by several threads at once all arrive", "[owner]")
 {
     for (const lamina_subject *const subject : subjects) {

@@ -221,12 +221,17 @@ class Bound:
     def free_top(self, ptr: str) -> str:
         if self.form is Form.LAYER:
             return f"{self.stack.name}_generic_free({self.top}, {ptr})"
-        return self._c.call("free", ptr)
+        return self._c.call("free_own" if self.owned else "free", ptr)
+
+    def is_object(self, ptr: str) -> str:
+        """Condition: `ptr` is the start of a slot that was handed out."""
+        if self.form is Form.LAYER:
+            return f"{self.stack.name}_generic_is_slot({self.top}, {ptr})"
+        return self._c.call("owns", ptr)
 
     def remote_guard(self) -> str:
         if self.form is Form.LAYER:
-            name = f"{self.stack.name}_generic"
-            return (f"if (!{name}_is_slot({self.top}, ptr)) {{\n{name}_free_stray({self.top}, ptr);\nreturn;\n}}")
+            return f"if (!{self.is_object('ptr')}) {{\n{self.stack.name}_generic_free_stray({self.top}, ptr);\nreturn;\n}}"
         store = self._c.bind(self._branch.store, self._branch, self.form, remote=True)
         module = self._c.module(self._branch.store)
         slot = self._c.slot_of("ptr", self._branch)

@@ -162,7 +162,8 @@ def generate(specs: tuple[str, ...], include: tuple[str, ...], only: tuple[str, 
         return
     changed = emit.write(files, out)
     if depfile:
-        inputs = sorted({path for output in outputs for path in output.inputs}) + generator_inputs()
+        inputs = sorted({path for output in outputs for path in output.inputs})
+        inputs += generator_inputs([output.stack for output in outputs])
         emit.depfile(depfile, [os.path.join(out, name) for name in files], inputs)
     if not quiet:
         for output in outputs:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Sequence
@@ -63,15 +64,18 @@ def render_stack(stack: Stack, spec: str, inputs: tuple[str, ...], options: Opti
     return Output(stack, renderer.artefacts(options.generic, options.tests), inputs)
 
 
-def generator_inputs() -> list[str]:
-    """Lamina's own files that the output depends on: the package, the layers and the templates."""
-    found: list[Path] = sorted(Path(__file__).parent.rglob("*.py")) + sorted(Path(__file__).parent.rglob("*.lua"))
-    for folder in registry.folders()[1:]:
-        found += sorted(folder.glob("*.py"))
-    for folder in registry.template_folders():
-        found += sorted(folder.rglob("*.j2"))
+def generator_inputs(stacks: Sequence[Stack]) -> list[str]:
+    """Lamina's own files that these stacks' output depends on: the modules that have run, the stacks' own layers, and
+    the templates of what is emitted. To be called when all is rendered."""
+    folders = registry.folders()
+    modules = sorted({Path(file) for name, module in sys.modules.items() if name.split(".")[0] == __package__
+                      and (file := getattr(module, "__file__", None)) and Path(file).parent not in folders})
+    found = modules + sorted((Path(__file__).parent / "load").glob("*.lua"))
+    for name in sorted({layer.name for stack in stacks for layer in stack.layers}):
+        found += registry.pair(name)
+    found += sorted((paths.templates_dir() / "artefacts").glob("*.j2"))
     found.append(paths.style_file())
-    return list(dict.fromkeys(str(p) for p in found))
+    return [str(path) for path in found]
 
 
 def output_names(stack: Stack, options: Options) -> list[str]:

@@ -25,6 +25,16 @@ def template_folders() -> list[Path]:
     return [paths.templates_dir(), paths.templates_dir() / "layers", *folders()[1:]]
 
 
+def pair(name: str) -> list[Path]:
+    """The two files of a layer: its descriptor and its template."""
+    for position, folder in enumerate(folders()):
+        descriptor = folder / f"{name}.py"
+        if descriptor.is_file():
+            templates = paths.templates_dir() / "layers" if position == 0 else folder
+            return [descriptor, templates / f"{name}.c.j2"]
+    raise KeyError(name)
+
+
 @functools.lru_cache(maxsize=None)
 def layers() -> dict[str, Descriptor]:
     """All descriptors by name. A module without its template, or the other way round, is a broken pair."""

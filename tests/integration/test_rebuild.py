@@ -86,15 +86,26 @@ def test_changing_a_required_file_generates_what_requires_it(project: Project) -
 
 def test_touching_a_layer_template_generates_the_stacks_with_that_layer(project: Project) -> None:
     os.utime(project.lamina / "templates" / "layers" / "bump.c.j2")
-    generated, compiled = project.rebuilt()
-    assert "two" in generated and not compiled
+    assert project.rebuilt() == ({"two"}, set())
+
+
+def test_touching_a_frame_generates_all_and_compiles_nothing(project: Project) -> None:
+    os.utime(project.lamina / "templates" / "artefacts" / "flat.h.j2")
+    assert project.rebuilt() == ({"one", "two"}, set())
+
+
+def test_touching_what_no_stack_uses_does_nothing(project: Project) -> None:
+    os.utime(project.lamina / "templates" / "layers" / "owner.c.j2")
+    os.utime(project.lamina / "templates" / "tools" / "budget.c.j2")
+    os.utime(project.lamina / "generator" / "lamina" / "layers" / "owner.py")
+    os.utime(project.lamina / "generator" / "lamina" / "commands" / "budget.py")
+    assert project.rebuilt() == (set(), set())
 
 
 def test_changing_a_layer_descriptor_generates_again(project: Project) -> None:
     descriptor = project.lamina / "generator" / "lamina" / "layers" / "slab.py"
     descriptor.write_text(descriptor.read_text() + "\n# a change without a consequence\n")
-    generated, compiled = project.rebuilt()
-    assert "one" in generated and not compiled
+    assert project.rebuilt() == ({"one"}, set())
 
 
 def test_another_stack_in_a_spec_is_built_too(project: Project) -> None:

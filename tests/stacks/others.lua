@@ -50,6 +50,11 @@ add("owner_intrusive", {}, lamina.mmap {}, lamina.slab { slot = 32, count = 500,
 add("owner_bounded", {}, lamina.mmap { commit = "lazy" }, lamina.slab { slot = 32, count = 500 }, lamina.owner { queue = "bounded", capacity = 16, batch = 4 })
 add("owner_hardened", {}, lamina.mmap {}, lamina.split_metadata {}, lamina.slab { payload = 64, align = 8, count = 300, link = "mac", free_map = "byte" },
   lamina.canary {}, lamina.quarantine { count = 5 }, lamina.zeroize {}, lamina.owner {})
+add("owner_random", {}, lamina.mmap {}, lamina.slab { slot = 32, count = 300, order = "random" }, lamina.owner {})
+add("owner_outside", {}, lamina.mmap {}, lamina.split_metadata {}, lamina.slab { slot = 64, align = 8, count = 300, link = "mac" }, lamina.owner {})
+add("owner_callback", { on_corruption = "callback" }, lamina.mmap {}, lamina.slab { slot = 32, count = 300, order = "address" }, lamina.owner {})
+add("owner_scrubbed", { on_corruption = "callback" }, lamina.mmap {}, lamina.slab { slot = 32, count = 300 }, lamina.zeroize {}, lamina.owner {})
+add("owner_unchecked", { checks = "none" }, lamina.mmap {}, lamina.slab { slot = 32, count = 300 }, lamina.owner {})
 
 add("statistics_fault", {}, lamina.mmap {}, lamina.slab { slot = 64, count = 100 }, lamina.fault { mode = "every", n = 3 }, lamina.statistics {})
 add("fault_seed", {}, lamina.mmap {}, lamina.slab { slot = 64, count = 100 }, lamina.fault { mode = "seed", n = 5, seed = 42 })

@@ -15,6 +15,7 @@ def shape(layer: Layer, branch: Branch) -> None:
     if x.slab:
         x.cost = "O(1), as all slots have one size"
     x.verify = x.slab and x.on_free and p.verify is not False
+    x.overwrites = x.slab and x.on_free
 
 
 def plan(layer: Layer, branch: Branch) -> None:

@@ -35,7 +35,7 @@ def plan(layer: Layer, branch: Branch) -> None:
     x.power_of_two = count & (count - 1) == 0
     poison = branch.find("poison")
     # With a verified poison every byte but the link's is watched; without, the block's own address is its seal.
-    x.sealed = not (poison and poison.x.verify)
+    x.sealed = x.overwrites = not (poison and poison.x.verify)
     x.seal_offset = layer.const("seal_offset", branch.before, "the payload's start")
     if x.sealed and branch.payload < 8:
         branch.report("LAM042", layer, None, f"{branch.payload} bytes can't hold the quarantine's 8-byte seal",

@@ -112,6 +112,22 @@ def _levels(count: int) -> list[int]:
     return words
 
 
+def _metadata_expr(layer: Layer, meta: list[tuple[str, str, object]], count: int | None) -> str:
+    """The bytes of all metadata of `n` slots, as a C expression that is exact for every n from 1 to `count`."""
+    terms = [expr for _, expr, _ in meta]
+    if layer.x.map == "tree":
+        depths = len(_levels(count))
+        words = ["((size_t)(n) + 63U) / 64U"]
+        for depth in range(1, depths):  # a level is there from the slot on that the one below has a second word for
+            below, reach = 64 ** depth, 64 ** (depth + 1)
+            size = "" if depth == depths - 1 else f" * (((size_t)(n) + {reach - 1}U) / {reach}U)"
+            words.append(f"(size_t)((size_t)(n) > {below}U){size}")
+        terms.append(f"(({' + '.join(words)}) * 8U)")
+    if layer.x.chunked:
+        terms.append(f"((((size_t)(n) + {layer.p.count - 1}U) / {layer.p.count}U) * 8U)")
+    return " + ".join(terms)
+
+
 def plan(layer: Layer, branch: Branch) -> None:
     p, x = layer.p, layer.x
     page = branch.stack.options.page_size
@@ -253,12 +269,11 @@ def plan(layer: Layer, branch: Branch) -> None:
     x.cost = "O(chunk) where a chunk is given back" if x.chunked else "O(1)"
     x.secret = {"masked": 1, "mac": 2}.get(x.link, 0)
     x.detects_double_free = x.map != "none"
-    meta_expr = " + ".join(expr for _, expr, _ in meta)
+    x.counts_frees = p.order == "random" and x.map == "none"  # an array that a double free would write beyond
+    meta_expr = _metadata_expr(layer, meta, count)
     slots_expr = f"(((size_t)(n) + {every - 1}U) / {every}U * {stride}U)" if every else f"((size_t)(n) * {slot}U)"
     if branch.split or not meta_of(1):
         branch.footprint = slots_expr
-    elif x.map == "tree" or x.chunked:
-        branch.footprint = ""  # a tree of bits has no closed form worth a macro
     else:
         branch.footprint = f"((({meta_expr} + {offset_unit - 1}U) / {offset_unit}U) * {offset_unit}U + {slots_expr})"
     branch.footprint_of = bytes_of

@@ -10,6 +10,7 @@ def shape(layer: Layer, branch: Branch) -> None:
     p, x = layer.p, layer.x
     x.slab = not branch.store.x.sized
     x.on_free = p.on_free if p.on_free is not None else x.slab
+    x.overwrites = x.slab and x.on_free
     x.on_reset = p.on_reset
     x.on_destroy = p.on_destroy
     if not (x.on_free or x.on_reset or x.on_destroy):

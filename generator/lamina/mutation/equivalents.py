@@ -54,11 +54,6 @@ TABLE: tuple[Equivalent, ...] = (
                about=r"memset \( self -> slab \. live|lamina_atomic_exchange|watermark_crossed"),
     Equivalent("counted before it is shown", "swap-statements", "walk", r"visit\(context",
                "The count is a local variable, which the visitor can't see; it is returned when all were visited."),
-    Equivalent("circle of remote frees", "drop-report|wrong-report|boundary|literal|delete-statement", "drain",
-               r"done (>|=) |\.(stack|layer|what|address|offset|expected|found) =|lamina_corruption_abort",
-               "Where the free list's link lies at the slot's start, it overwrites the link of the remote list, so that even a block "
-               "that was freed twice leads the drain off to the end of the free list, never in a circle.",
-               text=r"lamina_store_ptr\(slot, self->slab\.head\)"),
     Equivalent("peak reached again", "boundary", "alloc", r"> self->statistics\.peak",
                "Where both are equal, the peak is set to what it is.", about="> becomes >="),
     Equivalent("level looked at in vain", "boundary", "free", r"watermark\.live < self->watermark\.rearm",
