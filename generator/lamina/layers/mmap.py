@@ -65,6 +65,9 @@ def rules(layer: Layer, branch: Branch) -> None:
     if layer.x.explicit_huge and p.guard_at_end:
         branch.report("LAM059", layer, "guard_at_end", "the end of an explicit huge page can't be guarded",
                       help='take huge_pages = "transparent"')
+    if layer.x.explicit_huge and p.noreserve:
+        branch.report("LAM059", layer, "noreserve", "explicit huge pages that are not reserved would end the program at "
+                      "first touch where they run out", help='drop noreserve, or take huge_pages = "transparent"')
     if p.huge_fallback and not layer.x.explicit_huge:
         branch.report("LAM059", layer, "huge_fallback", "huge_fallback has nothing to fall back from",
                       help='it goes with huge_pages = "2M" or "1G"')
