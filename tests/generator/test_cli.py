@@ -352,6 +352,16 @@ def test_check_formatter_differs(lamina):
     lamina("check", "good.lua")
 
 
+@pytest.mark.skipif(not HAS_FORMATTER, reason="clang-format is not there")
+def test_another_formatter_of_the_same_opinion_is_fine(lamina):
+    lamina("generate", "good.lua")
+    manifest = Path("generated/pool/manifest.json")
+    manifest.write_text(re.sub(r'"formatter": "[^"]+"', '"formatter": "16.0.1"', manifest.read_text(encoding="utf-8")), encoding="utf-8")
+    lamina("check", "good.lua")
+    manifest.write_text(manifest.read_text(encoding="utf-8").replace('"stack": "pool"', '"stack": "loop"'), encoding="utf-8")
+    assert f"{manifest}: outdated" in lamina("check", "good.lua", status=3)[0]
+
+
 def test_check_writes_nothing(lamina):
     lamina("generate", "--no-format", "good.lua")
     before = tree()
