@@ -170,6 +170,13 @@ void auth_service_destroy(auth_service_t *self)
 
 void auth_service_reset(auth_service_t *self)
 {
+    /* quarantine: whoever wrote to a block that it still holds is told now */
+    for (size_t place = 0; place != AUTH_SERVICE_QUARANTINE_SLOTS; place++) {
+        unsigned char *const slot = self->quarantine.held[place];
+        if ((slot != NULL) && !(lamina_load_ptr(slot) == slot)) {
+            auth_service_seal_damaged(self, slot);
+        }
+    }
     self->slab.head = NULL;
     self->slab.carved = 0; /* every slot is cut anew, and made fresh, when it is needed */
     memset(self->quarantine.held, 0, sizeof self->quarantine.held); /* the ring goes on from where it is */
@@ -202,7 +209,11 @@ size_t auth_service_capacity(const auth_service_t *self)
 size_t auth_service_in_use(const auth_service_t *self)
 {
     size_t used = self->slab.carved;
-    for (const unsigned char *slot = self->slab.head; slot != NULL;
+    /* a list that leaves the slab or runs in a circle ends the count: what it hides counts as in use */
+    for (const unsigned char *slot = self->slab.head;
+         (lamina_rotr((uintptr_t)slot - (uintptr_t)self->slab.base, AUTH_SERVICE_SLOT_SHIFT) <
+          self->slab.carved) &&
+         (used != 0U);
          slot = (unsigned char *)lamina_load_ptr(slot)) {
         used--;
     }
@@ -230,6 +241,16 @@ auth_service_stats_t auth_service_stats(const auth_service_t *self)
 bool auth_service_check(const auth_service_t *self, lamina_corruption *event)
 {
     /* slab */
+    if (self->slab.carved > AUTH_SERVICE_SLOT_COUNT) {
+        *event = (lamina_corruption){.stack = "auth_service",
+                                     .layer = "slab",
+                                     .what = "more slots are cut than there are",
+                                     .address = self->slab.base,
+                                     .offset = 0,
+                                     .expected = AUTH_SERVICE_SLOT_COUNT,
+                                     .found = self->slab.carved};
+        return false;
+    }
     size_t free_slots = 0;
     for (unsigned char *slot = self->slab.head; slot != NULL; slot = (unsigned char *)lamina_load_ptr(slot)) {
         const size_t index = lamina_rotr((uintptr_t)slot - (uintptr_t)self->slab.base,
@@ -254,16 +275,6 @@ bool auth_service_check(const auth_service_t *self, lamina_corruption *event)
                                          .found = free_slots};
             return false;
         }
-    }
-    if (self->slab.carved > AUTH_SERVICE_SLOT_COUNT) {
-        *event = (lamina_corruption){.stack = "auth_service",
-                                     .layer = "slab",
-                                     .what = "more slots are cut than there are",
-                                     .address = self->slab.base,
-                                     .offset = 0,
-                                     .expected = AUTH_SERVICE_SLOT_COUNT,
-                                     .found = self->slab.carved};
-        return false;
     }
     /* quarantine */
     for (size_t place = 0; place != AUTH_SERVICE_QUARANTINE_SLOTS; place++) {

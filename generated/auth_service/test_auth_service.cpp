@@ -242,9 +242,13 @@ TEST_CASE("auth_service: slab: check tells what is wrong with the free list", "[
             CHECK_FALSE(instance.subject().owns(instance.self(), outside));
         }
         contract::check_is_content(instance);
-        self->slab.carved = AUTH_SERVICE_SLOT_COUNT + 1U;
-        contract::check_says(instance, damage("slab", "more slots are cut than there are", self->slab.base, 0,
-                                              AUTH_SERVICE_SLOT_COUNT, AUTH_SERVICE_SLOT_COUNT + 1U));
+        for (const std::size_t beyond :
+             {std::size_t{AUTH_SERVICE_SLOT_COUNT} + 1U,
+              std::size_t{SIZE_MAX / 2U}}) { // nothing is looked at behind the slots
+            self->slab.carved = beyond;
+            contract::check_says(instance, damage("slab", "more slots are cut than there are",
+                                                  self->slab.base, 0, AUTH_SERVICE_SLOT_COUNT, beyond));
+        }
         self->slab.carved = carved;
         contract::check_is_content(instance);
     }
@@ -284,9 +288,13 @@ TEST_CASE("auth_service: slab: check tells what is wrong with the free list", "[
             CHECK_FALSE(instance.subject().owns(instance.self(), outside));
         }
         contract::check_is_content(instance);
-        self->slab.carved = AUTH_SERVICE_SLOT_COUNT + 1U;
-        contract::check_says(instance, damage("slab", "more slots are cut than there are", self->slab.base, 0,
-                                              AUTH_SERVICE_SLOT_COUNT, AUTH_SERVICE_SLOT_COUNT + 1U));
+        for (const std::size_t beyond :
+             {std::size_t{AUTH_SERVICE_SLOT_COUNT} + 1U,
+              std::size_t{SIZE_MAX / 2U}}) { // nothing is looked at behind the slots
+            self->slab.carved = beyond;
+            contract::check_says(instance, damage("slab", "more slots are cut than there are",
+                                                  self->slab.base, 0, AUTH_SERVICE_SLOT_COUNT, beyond));
+        }
         self->slab.carved = carved;
         contract::check_is_content(instance);
     }
@@ -432,6 +440,7 @@ TEST_CASE("auth_service: quarantine: a write to an object that rests is noticed"
     for (const lamina_subject *const subject : subjects) {
         contract::write_after_free(*subject, 0, "quarantine", "in quarantine");
         contract::damage_seen_by_destroy(*subject, 0, "quarantine", "in quarantine");
+        contract::damage_seen_by_reset(*subject, 0, "quarantine", "in quarantine");
     }
 }
 

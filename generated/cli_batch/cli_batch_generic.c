@@ -10,7 +10,8 @@
 #include "cli_batch_generic.h"
 
 static LAMINA_ALIGNED(64) unsigned char cli_batch_generic_static_source_buffer[CLI_BATCH_BUFFER_BYTES];
-static bool cli_batch_generic_static_source_buffer_taken; /* by the one instance that may cut it up */
+static const void
+    *cli_batch_generic_static_source_buffer_holder; /* the one instance that may cut it up, or NULL */
 static void cli_batch_generic_link(cli_batch_generic_t *self);
 static bool cli_batch_generic_bump_refill(cli_batch_generic_bump *self, size_t size, size_t align);
 
@@ -83,12 +84,12 @@ lamina_status cli_batch_generic_init(cli_batch_generic_t *self)
     lamina_status status = LAMINA_OK;
     cli_batch_generic_link(self);
     /* static */
-    if (cli_batch_generic_static_source_buffer_taken) {
+    if (cli_batch_generic_static_source_buffer_holder != NULL) {
         status = LAMINA_ERR_BUSY;
         lamina_set_last_os_error(LAMINA_OS_ERROR_INVALID);
         goto refused;
     }
-    cli_batch_generic_static_source_buffer_taken = true;
+    cli_batch_generic_static_source_buffer_holder = self;
     unsigned char *base = cli_batch_generic_static_source_buffer;
     /* bump */
     self->bump.base = base;
@@ -101,9 +102,10 @@ refused:
 
 void cli_batch_generic_destroy(cli_batch_generic_t *self)
 {
-    (void)self;
-
-    cli_batch_generic_static_source_buffer_taken = false;
+    if (cli_batch_generic_static_source_buffer_holder ==
+        self) { /* not another one's, should this one be destroyed twice */
+        cli_batch_generic_static_source_buffer_holder = NULL;
+    }
 }
 
 void *cli_batch_generic_alloc(cli_batch_generic_t *self, size_t size, size_t align)

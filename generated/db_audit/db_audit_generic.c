@@ -619,6 +619,16 @@ size_t db_audit_generic_in_use(const db_audit_generic_t *self)
 bool db_audit_generic_check(const db_audit_generic_t *self, lamina_corruption *event)
 {
     /* slab */
+    if (self->slab.carved > DB_AUDIT_SLOT_COUNT) {
+        *event = (lamina_corruption){.stack = "db_audit",
+                                     .layer = "slab",
+                                     .what = "more slots are cut than there are",
+                                     .address = self->slab.base,
+                                     .offset = 0,
+                                     .expected = DB_AUDIT_SLOT_COUNT,
+                                     .found = self->slab.carved};
+        return false;
+    }
     size_t free_slots = 0;
     for (uint32_t index = self->slab.head; index != UINT32_MAX;) {
         if ((size_t)index >= self->slab.carved) {
@@ -681,16 +691,6 @@ bool db_audit_generic_check(const db_audit_generic_t *self, lamina_corruption *e
                                      .offset = 0,
                                      .expected = self->slab.carved,
                                      .found = free_slots + live_slots};
-        return false;
-    }
-    if (self->slab.carved > DB_AUDIT_SLOT_COUNT) {
-        *event = (lamina_corruption){.stack = "db_audit",
-                                     .layer = "slab",
-                                     .what = "more slots are cut than there are",
-                                     .address = self->slab.base,
-                                     .offset = 0,
-                                     .expected = DB_AUDIT_SLOT_COUNT,
-                                     .found = self->slab.carved};
         return false;
     }
     for (size_t index = 0; index != self->slab.carved; index++) {

@@ -458,6 +458,14 @@ TEST_CASE("db_audit: slab: check tells what is wrong with the free list", "[slab
                          lamina_load_u64(self->slab.live + (std::size_t{2} / 64U) * 8U) ^
                              (UINT64_C(1) << (std::size_t{2} % 64U)));
         contract::check_is_content(instance);
+        for (const std::size_t beyond :
+             {std::size_t{DB_AUDIT_SLOT_COUNT} + 1U,
+              std::size_t{SIZE_MAX / 2U}}) { // nothing is looked at behind the slots
+            self->slab.carved = beyond;
+            contract::check_says(instance, damage("slab", "more slots are cut than there are",
+                                                  self->slab.base, 0, DB_AUDIT_SLOT_COUNT, beyond));
+        }
+        self->slab.carved = carved;
         while (self->slab.carved != DB_AUDIT_SLOT_COUNT || self->slab.head != UINT32_MAX) {
             REQUIRE(instance.alloc() != nullptr);
         }
@@ -474,16 +482,6 @@ TEST_CASE("db_audit: slab: check tells what is wrong with the free list", "[slab
                          lamina_load_u64(self->slab.live + (highest / 64U) * 8U) ^
                              (UINT64_C(1) << (highest % 64U)));
         REQUIRE(instance.alloc() != nullptr);
-        self->slab.carved = DB_AUDIT_SLOT_COUNT + 1U;
-        lamina_store_u64(self->slab.live + (std::size_t{DB_AUDIT_SLOT_COUNT} / 64U) * 8U,
-                         lamina_load_u64(self->slab.live + (std::size_t{DB_AUDIT_SLOT_COUNT} / 64U) * 8U) ^
-                             (UINT64_C(1) << (std::size_t{DB_AUDIT_SLOT_COUNT} % 64U)));
-        contract::check_says(instance, damage("slab", "more slots are cut than there are", self->slab.base, 0,
-                                              DB_AUDIT_SLOT_COUNT, DB_AUDIT_SLOT_COUNT + 1U));
-        lamina_store_u64(self->slab.live + (std::size_t{DB_AUDIT_SLOT_COUNT} / 64U) * 8U,
-                         lamina_load_u64(self->slab.live + (std::size_t{DB_AUDIT_SLOT_COUNT} / 64U) * 8U) ^
-                             (UINT64_C(1) << (std::size_t{DB_AUDIT_SLOT_COUNT} % 64U)));
-        self->slab.carved = DB_AUDIT_SLOT_COUNT;
         contract::check_is_content(instance);
     }
     {
@@ -552,6 +550,14 @@ TEST_CASE("db_audit: slab: check tells what is wrong with the free list", "[slab
                          lamina_load_u64(self->slab.live + (std::size_t{2} / 64U) * 8U) ^
                              (UINT64_C(1) << (std::size_t{2} % 64U)));
         contract::check_is_content(instance);
+        for (const std::size_t beyond :
+             {std::size_t{DB_AUDIT_SLOT_COUNT} + 1U,
+              std::size_t{SIZE_MAX / 2U}}) { // nothing is looked at behind the slots
+            self->slab.carved = beyond;
+            contract::check_says(instance, damage("slab", "more slots are cut than there are",
+                                                  self->slab.base, 0, DB_AUDIT_SLOT_COUNT, beyond));
+        }
+        self->slab.carved = carved;
         while (self->slab.carved != DB_AUDIT_SLOT_COUNT || self->slab.head != UINT32_MAX) {
             REQUIRE(instance.alloc() != nullptr);
         }
@@ -568,16 +574,6 @@ TEST_CASE("db_audit: slab: check tells what is wrong with the free list", "[slab
                          lamina_load_u64(self->slab.live + (highest / 64U) * 8U) ^
                              (UINT64_C(1) << (highest % 64U)));
         REQUIRE(instance.alloc() != nullptr);
-        self->slab.carved = DB_AUDIT_SLOT_COUNT + 1U;
-        lamina_store_u64(self->slab.live + (std::size_t{DB_AUDIT_SLOT_COUNT} / 64U) * 8U,
-                         lamina_load_u64(self->slab.live + (std::size_t{DB_AUDIT_SLOT_COUNT} / 64U) * 8U) ^
-                             (UINT64_C(1) << (std::size_t{DB_AUDIT_SLOT_COUNT} % 64U)));
-        contract::check_says(instance, damage("slab", "more slots are cut than there are", self->slab.base, 0,
-                                              DB_AUDIT_SLOT_COUNT, DB_AUDIT_SLOT_COUNT + 1U));
-        lamina_store_u64(self->slab.live + (std::size_t{DB_AUDIT_SLOT_COUNT} / 64U) * 8U,
-                         lamina_load_u64(self->slab.live + (std::size_t{DB_AUDIT_SLOT_COUNT} / 64U) * 8U) ^
-                             (UINT64_C(1) << (std::size_t{DB_AUDIT_SLOT_COUNT} % 64U)));
-        self->slab.carved = DB_AUDIT_SLOT_COUNT;
         contract::check_is_content(instance);
     }
 }

@@ -20,13 +20,10 @@ bool db_pages_refill(db_pages_t *self)
     if (first == DB_PAGES_SLOT_COUNT) {
         return false;
     }
-    const size_t batch = DB_PAGES_BATCH_SLOTS;
-    for (size_t i = batch; i-- != 0U;) { /* the last first, so that slots are handed out upwards */
-        unsigned char *const slot = self->slab.base + (first + i) * DB_PAGES_SLOT_BYTES;
-        lamina_store_ptr(slot, self->slab.head);
-        self->slab.head = slot;
-    }
-    self->slab.carved = first + batch;
+    unsigned char *const slot = self->slab.base + first * DB_PAGES_SLOT_BYTES;
+    lamina_store_ptr(slot, self->slab.head);
+    self->slab.head = slot;
+    self->slab.carved = first + 1U;
     return true;
 }
 
@@ -127,7 +124,11 @@ size_t db_pages_capacity(const db_pages_t *self)
 size_t db_pages_in_use(const db_pages_t *self)
 {
     size_t used = self->slab.carved;
-    for (const unsigned char *slot = self->slab.head; slot != NULL;
+    /* a list that leaves the slab or runs in a circle ends the count: what it hides counts as in use */
+    for (const unsigned char *slot = self->slab.head;
+         (lamina_rotr((uintptr_t)slot - (uintptr_t)self->slab.base, DB_PAGES_SLOT_SHIFT) <
+          self->slab.carved) &&
+         (used != 0U);
          slot = (unsigned char *)lamina_load_ptr(slot)) {
         used--;
     }
@@ -138,6 +139,16 @@ size_t db_pages_in_use(const db_pages_t *self)
 bool db_pages_check(const db_pages_t *self, lamina_corruption *event)
 {
     /* slab */
+    if (self->slab.carved > DB_PAGES_SLOT_COUNT) {
+        *event = (lamina_corruption){.stack = "db_pages",
+                                     .layer = "slab",
+                                     .what = "more slots are cut than there are",
+                                     .address = self->slab.base,
+                                     .offset = 0,
+                                     .expected = DB_PAGES_SLOT_COUNT,
+                                     .found = self->slab.carved};
+        return false;
+    }
     size_t free_slots = 0;
     for (unsigned char *slot = self->slab.head; slot != NULL; slot = (unsigned char *)lamina_load_ptr(slot)) {
         const size_t index = lamina_rotr((uintptr_t)slot - (uintptr_t)self->slab.base, DB_PAGES_SLOT_SHIFT);
@@ -161,16 +172,6 @@ bool db_pages_check(const db_pages_t *self, lamina_corruption *event)
                                          .found = free_slots};
             return false;
         }
-    }
-    if (self->slab.carved > DB_PAGES_SLOT_COUNT) {
-        *event = (lamina_corruption){.stack = "db_pages",
-                                     .layer = "slab",
-                                     .what = "more slots are cut than there are",
-                                     .address = self->slab.base,
-                                     .offset = 0,
-                                     .expected = DB_PAGES_SLOT_COUNT,
-                                     .found = self->slab.carved};
-        return false;
     }
     return true;
 }

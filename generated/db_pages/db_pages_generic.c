@@ -267,7 +267,11 @@ size_t db_pages_generic_capacity(const db_pages_generic_t *self)
 size_t db_pages_generic_in_use(const db_pages_generic_t *self)
 {
     size_t used = self->slab.carved;
-    for (const unsigned char *slot = self->slab.head; slot != NULL;
+    /* a list that leaves the slab or runs in a circle ends the count: what it hides counts as in use */
+    for (const unsigned char *slot = self->slab.head;
+         (lamina_rotr((uintptr_t)slot - (uintptr_t)self->slab.base, DB_PAGES_SLOT_SHIFT) <
+          self->slab.carved) &&
+         (used != 0U);
          slot = (unsigned char *)lamina_load_ptr(slot)) {
         used--;
     }
@@ -278,6 +282,16 @@ size_t db_pages_generic_in_use(const db_pages_generic_t *self)
 bool db_pages_generic_check(const db_pages_generic_t *self, lamina_corruption *event)
 {
     /* slab */
+    if (self->slab.carved > DB_PAGES_SLOT_COUNT) {
+        *event = (lamina_corruption){.stack = "db_pages",
+                                     .layer = "slab",
+                                     .what = "more slots are cut than there are",
+                                     .address = self->slab.base,
+                                     .offset = 0,
+                                     .expected = DB_PAGES_SLOT_COUNT,
+                                     .found = self->slab.carved};
+        return false;
+    }
     size_t free_slots = 0;
     for (unsigned char *slot = self->slab.head; slot != NULL; slot = (unsigned char *)lamina_load_ptr(slot)) {
         const size_t index = lamina_rotr((uintptr_t)slot - (uintptr_t)self->slab.base, DB_PAGES_SLOT_SHIFT);
@@ -301,16 +315,6 @@ bool db_pages_generic_check(const db_pages_generic_t *self, lamina_corruption *e
                                          .found = free_slots};
             return false;
         }
-    }
-    if (self->slab.carved > DB_PAGES_SLOT_COUNT) {
-        *event = (lamina_corruption){.stack = "db_pages",
-                                     .layer = "slab",
-                                     .what = "more slots are cut than there are",
-                                     .address = self->slab.base,
-                                     .offset = 0,
-                                     .expected = DB_PAGES_SLOT_COUNT,
-                                     .found = self->slab.carved};
-        return false;
     }
     return true;
 }

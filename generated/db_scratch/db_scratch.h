@@ -52,7 +52,7 @@ typedef struct db_scratch_t {
 
     struct {
         unsigned char *base; /* first byte of the mapping */
-        size_t committed;    /* watermark: [base, base + committed) is accessible, whole steps of it */
+        size_t committed;    /* watermark: [base, base + committed) is accessible */
     } mmap;                  /* pages from the operating system */
 } db_scratch_t;
 

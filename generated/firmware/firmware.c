@@ -10,7 +10,7 @@
 #include "firmware.h"
 
 static LAMINA_ALIGNED(32) unsigned char firmware_buffer[FIRMWARE_BUFFER_BYTES];
-static bool firmware_buffer_taken; /* by the one instance that may cut it up */
+static const void *firmware_buffer_holder; /* the one instance that may cut it up, or NULL */
 
 /* ------------------------------------------- Cold paths ------------------------------------------- */
 
@@ -76,11 +76,11 @@ lamina_status firmware_init(firmware_t *self)
     lamina_status status = LAMINA_OK;
 
     /* static */
-    if (firmware_buffer_taken) {
+    if (firmware_buffer_holder != NULL) {
         status = LAMINA_ERR_BUSY;
         goto refused;
     }
-    firmware_buffer_taken = true;
+    firmware_buffer_holder = self;
     unsigned char *base = firmware_buffer;
     /* slab */
     self->slab.head = NULL;
@@ -93,9 +93,9 @@ refused:
 
 void firmware_destroy(firmware_t *self)
 {
-    (void)self;
-
-    firmware_buffer_taken = false;
+    if (firmware_buffer_holder == self) { /* not another one's, should this one be destroyed twice */
+        firmware_buffer_holder = NULL;
+    }
 }
 
 /* -------------------------------------------- The rest -------------------------------------------- */
@@ -129,7 +129,11 @@ size_t firmware_capacity(const firmware_t *self)
 size_t firmware_in_use(const firmware_t *self)
 {
     size_t used = self->slab.carved;
-    for (const unsigned char *slot = self->slab.head; slot != NULL;
+    /* a list that leaves the slab or runs in a circle ends the count: what it hides counts as in use */
+    for (const unsigned char *slot = self->slab.head;
+         (lamina_rotr((uintptr_t)slot - (uintptr_t)self->slab.base, FIRMWARE_SLOT_SHIFT) <
+          self->slab.carved) &&
+         (used != 0U);
          slot = (unsigned char *)lamina_load_ptr(slot)) {
         used--;
     }
@@ -140,6 +144,16 @@ size_t firmware_in_use(const firmware_t *self)
 bool firmware_check(const firmware_t *self, lamina_corruption *event)
 {
     /* slab */
+    if (self->slab.carved > FIRMWARE_SLOT_COUNT) {
+        *event = (lamina_corruption){.stack = "firmware",
+                                     .layer = "slab",
+                                     .what = "more slots are cut than there are",
+                                     .address = self->slab.base,
+                                     .offset = 0,
+                                     .expected = FIRMWARE_SLOT_COUNT,
+                                     .found = self->slab.carved};
+        return false;
+    }
     size_t free_slots = 0;
     for (unsigned char *slot = self->slab.head; slot != NULL; slot = (unsigned char *)lamina_load_ptr(slot)) {
         const size_t index = lamina_rotr((uintptr_t)slot - (uintptr_t)self->slab.base, FIRMWARE_SLOT_SHIFT);
@@ -163,16 +177,6 @@ bool firmware_check(const firmware_t *self, lamina_corruption *event)
                                          .found = free_slots};
             return false;
         }
-    }
-    if (self->slab.carved > FIRMWARE_SLOT_COUNT) {
-        *event = (lamina_corruption){.stack = "firmware",
-                                     .layer = "slab",
-                                     .what = "more slots are cut than there are",
-                                     .address = self->slab.base,
-                                     .offset = 0,
-                                     .expected = FIRMWARE_SLOT_COUNT,
-                                     .found = self->slab.carved};
-        return false;
     }
     return true;
 }

@@ -10,7 +10,8 @@
 #include "firmware_generic.h"
 
 static LAMINA_ALIGNED(32) unsigned char firmware_generic_static_source_buffer[FIRMWARE_BUFFER_BYTES];
-static bool firmware_generic_static_source_buffer_taken; /* by the one instance that may cut it up */
+static const void
+    *firmware_generic_static_source_buffer_holder; /* the one instance that may cut it up, or NULL */
 static void firmware_generic_link(firmware_generic_t *self);
 static void firmware_generic_free_stray(firmware_generic_t *self, void *ptr);
 static bool firmware_generic_slab_refill(firmware_generic_slab *self);
@@ -165,11 +166,11 @@ lamina_status firmware_generic_init(firmware_generic_t *self)
     lamina_status status = LAMINA_OK;
     firmware_generic_link(self);
     /* static */
-    if (firmware_generic_static_source_buffer_taken) {
+    if (firmware_generic_static_source_buffer_holder != NULL) {
         status = LAMINA_ERR_BUSY;
         goto refused;
     }
-    firmware_generic_static_source_buffer_taken = true;
+    firmware_generic_static_source_buffer_holder = self;
     unsigned char *base = firmware_generic_static_source_buffer;
     /* slab */
     self->slab.head = NULL;
@@ -182,9 +183,10 @@ refused:
 
 void firmware_generic_destroy(firmware_generic_t *self)
 {
-    (void)self;
-
-    firmware_generic_static_source_buffer_taken = false;
+    if (firmware_generic_static_source_buffer_holder ==
+        self) { /* not another one's, should this one be destroyed twice */
+        firmware_generic_static_source_buffer_holder = NULL;
+    }
 }
 
 void *firmware_generic_alloc(firmware_generic_t *self)
@@ -268,7 +270,11 @@ size_t firmware_generic_capacity(const firmware_generic_t *self)
 size_t firmware_generic_in_use(const firmware_generic_t *self)
 {
     size_t used = self->slab.carved;
-    for (const unsigned char *slot = self->slab.head; slot != NULL;
+    /* a list that leaves the slab or runs in a circle ends the count: what it hides counts as in use */
+    for (const unsigned char *slot = self->slab.head;
+         (lamina_rotr((uintptr_t)slot - (uintptr_t)self->slab.base, FIRMWARE_SLOT_SHIFT) <
+          self->slab.carved) &&
+         (used != 0U);
          slot = (unsigned char *)lamina_load_ptr(slot)) {
         used--;
     }
@@ -279,6 +285,16 @@ size_t firmware_generic_in_use(const firmware_generic_t *self)
 bool firmware_generic_check(const firmware_generic_t *self, lamina_corruption *event)
 {
     /* slab */
+    if (self->slab.carved > FIRMWARE_SLOT_COUNT) {
+        *event = (lamina_corruption){.stack = "firmware",
+                                     .layer = "slab",
+                                     .what = "more slots are cut than there are",
+                                     .address = self->slab.base,
+                                     .offset = 0,
+                                     .expected = FIRMWARE_SLOT_COUNT,
+                                     .found = self->slab.carved};
+        return false;
+    }
     size_t free_slots = 0;
     for (unsigned char *slot = self->slab.head; slot != NULL; slot = (unsigned char *)lamina_load_ptr(slot)) {
         const size_t index = lamina_rotr((uintptr_t)slot - (uintptr_t)self->slab.base, FIRMWARE_SLOT_SHIFT);
@@ -302,16 +318,6 @@ bool firmware_generic_check(const firmware_generic_t *self, lamina_corruption *e
                                          .found = free_slots};
             return false;
         }
-    }
-    if (self->slab.carved > FIRMWARE_SLOT_COUNT) {
-        *event = (lamina_corruption){.stack = "firmware",
-                                     .layer = "slab",
-                                     .what = "more slots are cut than there are",
-                                     .address = self->slab.base,
-                                     .offset = 0,
-                                     .expected = FIRMWARE_SLOT_COUNT,
-                                     .found = self->slab.carved};
-        return false;
     }
     return true;
 }

@@ -315,6 +315,16 @@ size_t game_entities_generic_in_use(const game_entities_generic_t *self)
 bool game_entities_generic_check(const game_entities_generic_t *self, lamina_corruption *event)
 {
     /* slab */
+    if (self->slab.carved > GAME_ENTITIES_SLOT_COUNT) {
+        *event = (lamina_corruption){.stack = "game_entities",
+                                     .layer = "slab",
+                                     .what = "more slots are cut than there are",
+                                     .address = self->slab.base,
+                                     .offset = 0,
+                                     .expected = GAME_ENTITIES_SLOT_COUNT,
+                                     .found = self->slab.carved};
+        return false;
+    }
     size_t free_slots = 0;
     for (unsigned char *slot = self->slab.head; slot != NULL; slot = (unsigned char *)lamina_load_ptr(slot)) {
         const size_t index = lamina_rotr(((uintptr_t)slot - (uintptr_t)self->slab.base) *
@@ -365,16 +375,6 @@ bool game_entities_generic_check(const game_entities_generic_t *self, lamina_cor
                                      .offset = 0,
                                      .expected = self->slab.carved,
                                      .found = free_slots + live_slots};
-        return false;
-    }
-    if (self->slab.carved > GAME_ENTITIES_SLOT_COUNT) {
-        *event = (lamina_corruption){.stack = "game_entities",
-                                     .layer = "slab",
-                                     .what = "more slots are cut than there are",
-                                     .address = self->slab.base,
-                                     .offset = 0,
-                                     .expected = GAME_ENTITIES_SLOT_COUNT,
-                                     .found = self->slab.carved};
         return false;
     }
     return true;

@@ -55,10 +55,10 @@ void game_messages_free_remote(game_messages_t *self, void *ptr)
 /* The owner: does the frees that other threads posted; true when a slot is free now. */
 static bool game_messages_drain(game_messages_t *self)
 {
-    void *ptr = lamina_atomic_exchange_ptr_acquire(&self->owner.remote, NULL);
-    while (ptr != NULL) {
+    void *ptr = lamina_atomic_exchange_ptr_acquire(&self->owner.remote, &self->owner.remote);
+    while (ptr != &self->owner.remote) {
         void *const next = (void *)~lamina_load_size(ptr); /* read before free writes over it */
-        if (LAMINA_UNLIKELY((next != NULL) && !game_messages_owns(self, next))) {
+        if (LAMINA_UNLIKELY((next != &self->owner.remote) && !game_messages_owns(self, next))) {
             const lamina_corruption event = {.stack = "game_messages",
                                              .layer = "owner",
                                              .what = "written after another thread freed it, or freed twice",
@@ -132,7 +132,7 @@ lamina_status game_messages_init(game_messages_t *self)
     lamina_atomic_store_size_relaxed(&self->slab.carved, 0);
     /* owner */
     self->owner.thread = lamina_thread_id();
-    lamina_atomic_store_ptr_relaxed(&self->owner.remote, NULL);
+    lamina_atomic_store_ptr_relaxed(&self->owner.remote, &self->owner.remote);
     return LAMINA_OK;
 refused:
     return status;
@@ -152,7 +152,7 @@ void game_messages_reset(game_messages_t *self)
     self->slab.head = NULL;
     lamina_atomic_store_size_relaxed(&self->slab.carved,
                                      0); /* every slot is cut anew, and made fresh, when it is needed */
-    (void)lamina_atomic_exchange_ptr_acquire(&self->owner.remote, NULL);
+    (void)lamina_atomic_exchange_ptr_acquire(&self->owner.remote, &self->owner.remote);
 }
 
 bool game_messages_owns(game_messages_t *self, const void *ptr)
@@ -179,7 +179,11 @@ size_t game_messages_in_use(game_messages_t *self)
 {
     (void)game_messages_drain(self); /* owner: remote frees count as free */
     size_t used = self->slab.carved;
-    for (const unsigned char *slot = self->slab.head; slot != NULL;
+    /* a list that leaves the slab or runs in a circle ends the count: what it hides counts as in use */
+    for (const unsigned char *slot = self->slab.head;
+         (lamina_rotr((uintptr_t)slot - (uintptr_t)self->slab.base, GAME_MESSAGES_SLOT_SHIFT) <
+          self->slab.carved) &&
+         (used != 0U);
          slot = (unsigned char *)lamina_load_ptr(slot)) {
         used--;
     }
@@ -191,6 +195,16 @@ size_t game_messages_in_use(game_messages_t *self)
 static bool game_messages_verify(game_messages_t *self, lamina_corruption *event)
 {
     /* slab */
+    if (self->slab.carved > GAME_MESSAGES_SLOT_COUNT) {
+        *event = (lamina_corruption){.stack = "game_messages",
+                                     .layer = "slab",
+                                     .what = "more slots are cut than there are",
+                                     .address = self->slab.base,
+                                     .offset = 0,
+                                     .expected = GAME_MESSAGES_SLOT_COUNT,
+                                     .found = self->slab.carved};
+        return false;
+    }
     size_t free_slots = 0;
     for (unsigned char *slot = self->slab.head; slot != NULL; slot = (unsigned char *)lamina_load_ptr(slot)) {
         const size_t index = lamina_rotr((uintptr_t)slot - (uintptr_t)self->slab.base,
@@ -215,16 +229,6 @@ static bool game_messages_verify(game_messages_t *self, lamina_corruption *event
                                          .found = free_slots};
             return false;
         }
-    }
-    if (self->slab.carved > GAME_MESSAGES_SLOT_COUNT) {
-        *event = (lamina_corruption){.stack = "game_messages",
-                                     .layer = "slab",
-                                     .what = "more slots are cut than there are",
-                                     .address = self->slab.base,
-                                     .offset = 0,
-                                     .expected = GAME_MESSAGES_SLOT_COUNT,
-                                     .found = self->slab.carved};
-        return false;
     }
     return true;
 }

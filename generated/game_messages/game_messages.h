@@ -66,7 +66,8 @@ typedef struct game_messages_t {
         uintptr_t thread; /* the owner: the thread that called init */
         /* below: written by other threads */
         LAMINA_ALIGNED(64)
-        void *remote; /* blocks that other threads freed, linked through their first word */
+        void *remote; /* blocks that other threads freed, linked through their first word; the last leads back
+                         here */
     } owner;          /* one thread allocates, any thread frees */
 } game_messages_t;
 
@@ -90,7 +91,8 @@ LAMINA_NORETURN void game_messages_free_missized(game_messages_t *self, void *pt
 /* ------------------------------------------- Fast paths ------------------------------------------- */
 
 /* An object of GAME_MESSAGES_PAYLOAD_BYTES bytes, aligned to 16; its contents are undefined.
- * NULL, and nothing changed, when all are in use. The owner's thread only. O(1). */
+ * NULL, and nothing changed, when all are in use. The owner's thread only. O(1); when no slot is free, also
+ * the frees that other threads posted. */
 LAMINA_NODISCARD LAMINA_INLINE void *game_messages_alloc(game_messages_t *self)
 {
     void *out = NULL;

@@ -216,10 +216,11 @@ static void game_messages_generic_owner_free_remote(game_messages_generic_owner 
 /* The owner: does the frees that other threads posted; true when a slot is free now. */
 static bool game_messages_generic_owner_drain(game_messages_generic_owner *self)
 {
-    void *ptr = lamina_atomic_exchange_ptr_acquire(&self->remote, NULL);
-    while (ptr != NULL) {
+    void *ptr = lamina_atomic_exchange_ptr_acquire(&self->remote, &self->remote);
+    while (ptr != &self->remote) {
         void *const next = (void *)~lamina_load_size(ptr); /* read before free writes over it */
-        if (LAMINA_UNLIKELY((next != NULL) && !game_messages_generic_is_slot(self->link.top, next))) {
+        if (LAMINA_UNLIKELY((next != &self->remote) &&
+                            !game_messages_generic_is_slot(self->link.top, next))) {
             const lamina_corruption event = {.stack = "game_messages",
                                              .layer = "owner",
                                              .what = "written after another thread freed it, or freed twice",
@@ -289,7 +290,7 @@ lamina_status game_messages_generic_init(game_messages_generic_t *self)
     lamina_atomic_store_size_relaxed(&self->slab.carved, 0);
     /* owner */
     self->owner.thread = lamina_thread_id();
-    lamina_atomic_store_ptr_relaxed(&self->owner.remote, NULL);
+    lamina_atomic_store_ptr_relaxed(&self->owner.remote, &self->owner.remote);
     return LAMINA_OK;
 refused:
     return status;
@@ -363,7 +364,7 @@ void game_messages_generic_reset(game_messages_generic_t *self)
     self->slab.head = NULL;
     lamina_atomic_store_size_relaxed(&self->slab.carved,
                                      0); /* every slot is cut anew, and made fresh, when it is needed */
-    (void)lamina_atomic_exchange_ptr_acquire(&self->owner.remote, NULL);
+    (void)lamina_atomic_exchange_ptr_acquire(&self->owner.remote, &self->owner.remote);
 }
 
 bool game_messages_generic_owns(game_messages_generic_t *self, const void *ptr)
@@ -390,7 +391,11 @@ size_t game_messages_generic_in_use(game_messages_generic_t *self)
 {
     (void)game_messages_generic_owner_drain(&self->owner); /* owner: remote frees count as free */
     size_t used = self->slab.carved;
-    for (const unsigned char *slot = self->slab.head; slot != NULL;
+    /* a list that leaves the slab or runs in a circle ends the count: what it hides counts as in use */
+    for (const unsigned char *slot = self->slab.head;
+         (lamina_rotr((uintptr_t)slot - (uintptr_t)self->slab.base, GAME_MESSAGES_SLOT_SHIFT) <
+          self->slab.carved) &&
+         (used != 0U);
          slot = (unsigned char *)lamina_load_ptr(slot)) {
         used--;
     }
@@ -402,6 +407,16 @@ size_t game_messages_generic_in_use(game_messages_generic_t *self)
 static bool game_messages_generic_verify(game_messages_generic_t *self, lamina_corruption *event)
 {
     /* slab */
+    if (self->slab.carved > GAME_MESSAGES_SLOT_COUNT) {
+        *event = (lamina_corruption){.stack = "game_messages",
+                                     .layer = "slab",
+                                     .what = "more slots are cut than there are",
+                                     .address = self->slab.base,
+                                     .offset = 0,
+                                     .expected = GAME_MESSAGES_SLOT_COUNT,
+                                     .found = self->slab.carved};
+        return false;
+    }
     size_t free_slots = 0;
     for (unsigned char *slot = self->slab.head; slot != NULL; slot = (unsigned char *)lamina_load_ptr(slot)) {
         const size_t index = lamina_rotr((uintptr_t)slot - (uintptr_t)self->slab.base,
@@ -426,16 +441,6 @@ static bool game_messages_generic_verify(game_messages_generic_t *self, lamina_c
                                          .found = free_slots};
             return false;
         }
-    }
-    if (self->slab.carved > GAME_MESSAGES_SLOT_COUNT) {
-        *event = (lamina_corruption){.stack = "game_messages",
-                                     .layer = "slab",
-                                     .what = "more slots are cut than there are",
-                                     .address = self->slab.base,
-                                     .offset = 0,
-                                     .expected = GAME_MESSAGES_SLOT_COUNT,
-                                     .found = self->slab.carved};
-        return false;
     }
     return true;
 }

@@ -70,7 +70,9 @@ typedef struct game_messages_generic_owner {
     game_messages_generic_layer link;
     uintptr_t thread; /* the owner: the thread that called init */
     /* below: written by other threads */
-    LAMINA_ALIGNED(64) void *remote; /* blocks that other threads freed, linked through their first word */
+    LAMINA_ALIGNED(64)
+    void *remote; /* blocks that other threads freed, linked through their first word; the last leads back
+                     here */
 } game_messages_generic_owner;
 
 struct game_messages_generic_t {

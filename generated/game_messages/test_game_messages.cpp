@@ -245,20 +245,27 @@ TEST_CASE("game_messages: slab: check tells what is wrong with the free list", "
         lamina_store_ptr(link, outside);
         contract::check_says(instance,
                              damage("slab", "free list leaves the slab", outside, 0, carved, carved));
+        CHECK(instance.subject().in_use(instance.self()) ==
+              carved - 1U); // what a list hides counts as in use
         lamina_store_ptr(link, outside + GAME_MESSAGES_SLOT_BYTES);
         contract::check_says(instance, damage("slab", "free list leaves the slab",
                                               outside + GAME_MESSAGES_SLOT_BYTES, 0, carved, carved + 1U));
         lamina_store_ptr(link, slot);
         contract::check_says(instance,
                              damage("slab", "free list runs in a circle", slot, 0, carved, carved + 1U));
+        CHECK(instance.subject().in_use(instance.self()) == 0U); // it ends
         lamina_store_ptr(link, next);
         if (instance.subject().owns != nullptr) {
             CHECK_FALSE(instance.subject().owns(instance.self(), outside));
         }
         contract::check_is_content(instance);
-        self->slab.carved = GAME_MESSAGES_SLOT_COUNT + 1U;
-        contract::check_says(instance, damage("slab", "more slots are cut than there are", self->slab.base, 0,
-                                              GAME_MESSAGES_SLOT_COUNT, GAME_MESSAGES_SLOT_COUNT + 1U));
+        for (const std::size_t beyond :
+             {std::size_t{GAME_MESSAGES_SLOT_COUNT} + 1U,
+              std::size_t{SIZE_MAX / 2U}}) { // nothing is looked at behind the slots
+            self->slab.carved = beyond;
+            contract::check_says(instance, damage("slab", "more slots are cut than there are",
+                                                  self->slab.base, 0, GAME_MESSAGES_SLOT_COUNT, beyond));
+        }
         self->slab.carved = carved;
         contract::check_is_content(instance);
     }
@@ -287,20 +294,27 @@ TEST_CASE("game_messages: slab: check tells what is wrong with the free list", "
         lamina_store_ptr(link, outside);
         contract::check_says(instance,
                              damage("slab", "free list leaves the slab", outside, 0, carved, carved));
+        CHECK(instance.subject().in_use(instance.self()) ==
+              carved - 1U); // what a list hides counts as in use
         lamina_store_ptr(link, outside + GAME_MESSAGES_SLOT_BYTES);
         contract::check_says(instance, damage("slab", "free list leaves the slab",
                                               outside + GAME_MESSAGES_SLOT_BYTES, 0, carved, carved + 1U));
         lamina_store_ptr(link, slot);
         contract::check_says(instance,
                              damage("slab", "free list runs in a circle", slot, 0, carved, carved + 1U));
+        CHECK(instance.subject().in_use(instance.self()) == 0U); // it ends
         lamina_store_ptr(link, next);
         if (instance.subject().owns != nullptr) {
             CHECK_FALSE(instance.subject().owns(instance.self(), outside));
         }
         contract::check_is_content(instance);
-        self->slab.carved = GAME_MESSAGES_SLOT_COUNT + 1U;
-        contract::check_says(instance, damage("slab", "more slots are cut than there are", self->slab.base, 0,
-                                              GAME_MESSAGES_SLOT_COUNT, GAME_MESSAGES_SLOT_COUNT + 1U));
+        for (const std::size_t beyond :
+             {std::size_t{GAME_MESSAGES_SLOT_COUNT} + 1U,
+              std::size_t{SIZE_MAX / 2U}}) { // nothing is looked at behind the slots
+            self->slab.carved = beyond;
+            contract::check_says(instance, damage("slab", "more slots are cut than there are",
+                                                  self->slab.base, 0, GAME_MESSAGES_SLOT_COUNT, beyond));
+        }
         self->slab.carved = carved;
         contract::check_is_content(instance);
     }
@@ -455,21 +469,21 @@ TEST_CASE("game_messages: owner: what another thread frees waits for the owner, 
             CHECK(self->slab.head == head);
         };
         elsewhere(instance, nullptr);
-        CHECK(self->owner.remote == nullptr);
+        CHECK(self->owner.remote == static_cast<void *>(&self->owner.remote));
         posts();
         CHECK(instance.subject().in_use(instance.self()) <= instance.subject().held);
-        CHECK(self->owner.remote == nullptr);
+        CHECK(self->owner.remote == static_cast<void *>(&self->owner.remote));
         posts();
         contract::check_is_content(instance);
-        CHECK(self->owner.remote == nullptr);
+        CHECK(self->owner.remote == static_cast<void *>(&self->owner.remote));
         if (instance.subject().reset != nullptr) {
             posts();
             instance.reset();
-            CHECK(self->owner.remote == nullptr);
+            CHECK(self->owner.remote == static_cast<void *>(&self->owner.remote));
         }
         posts();
         instance.destroy();
-        CHECK(self->owner.remote == nullptr);
+        CHECK(self->owner.remote == static_cast<void *>(&self->owner.remote));
     }
     {
         const lamina_subject &subject = game_messages_flat_subject;
@@ -502,21 +516,21 @@ TEST_CASE("game_messages: owner: what another thread frees waits for the owner, 
             CHECK(self->slab.head == head);
         };
         elsewhere(instance, nullptr);
-        CHECK(self->owner.remote == nullptr);
+        CHECK(self->owner.remote == static_cast<void *>(&self->owner.remote));
         posts();
         CHECK(instance.subject().in_use(instance.self()) <= instance.subject().held);
-        CHECK(self->owner.remote == nullptr);
+        CHECK(self->owner.remote == static_cast<void *>(&self->owner.remote));
         posts();
         contract::check_is_content(instance);
-        CHECK(self->owner.remote == nullptr);
+        CHECK(self->owner.remote == static_cast<void *>(&self->owner.remote));
         if (instance.subject().reset != nullptr) {
             posts();
             instance.reset();
-            CHECK(self->owner.remote == nullptr);
+            CHECK(self->owner.remote == static_cast<void *>(&self->owner.remote));
         }
         posts();
         instance.destroy();
-        CHECK(self->owner.remote == nullptr);
+        CHECK(self->owner.remote == static_cast<void *>(&self->owner.remote));
     }
     {
         const lamina_subject &subject = game_messages_generic_subject;
@@ -548,6 +562,20 @@ TEST_CASE("game_messages: owner: a block that two threads freed is reported", "[
             return lamina::testing::damage("owner", "written after another thread freed it, or freed twice",
                                            block);
         };
+        const auto written = [&block](Instance &instance) {
+            block = instance.alloc();
+            return lamina::testing::damage("owner", "written after another thread freed it, or freed twice",
+                                           block);
+        };
+        for (const unsigned char filled :
+             {0x00U, 0xFFU, 0x55U}) { // no word but a link is the end of the list, or goes on
+            const auto freed_then_filled = [&block, filled](Instance &instance) {
+                std::thread([&] { instance.free(block); }).join();
+                std::memset(block, filled, sizeof(void *));
+                (void)instance.subject().in_use(instance.self());
+            };
+            contract::reports(*subject, written, freed_then_filled);
+        }
         const auto freed_twice = [&block](Instance &instance) {
             for (int i = 0; i != 2; ++i) {
                 std::thread([&] { instance.free(block); }).join();

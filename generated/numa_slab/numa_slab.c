@@ -220,7 +220,11 @@ size_t numa_slab_capacity(const numa_slab_t *self)
 size_t numa_slab_in_use(const numa_slab_t *self)
 {
     size_t used = self->slab.carved;
-    for (const unsigned char *slot = self->slab.head; slot != NULL;
+    /* a list that leaves the slab or runs in a circle ends the count: what it hides counts as in use */
+    for (const unsigned char *slot = self->slab.head;
+         (lamina_rotr((uintptr_t)slot - (uintptr_t)self->slab.base, NUMA_SLAB_SLOT_SHIFT) <
+          self->slab.carved) &&
+         (used != 0U);
          slot = (unsigned char *)lamina_load_ptr(slot)) {
         used--;
     }
@@ -239,6 +243,16 @@ size_t numa_slab_release_unused(numa_slab_t *self)
 bool numa_slab_check(const numa_slab_t *self, lamina_corruption *event)
 {
     /* slab */
+    if (self->slab.carved > NUMA_SLAB_SLOT_COUNT) {
+        *event = (lamina_corruption){.stack = "numa_slab",
+                                     .layer = "slab",
+                                     .what = "more slots are cut than there are",
+                                     .address = self->slab.base,
+                                     .offset = 0,
+                                     .expected = NUMA_SLAB_SLOT_COUNT,
+                                     .found = self->slab.carved};
+        return false;
+    }
     size_t free_slots = 0;
     for (unsigned char *slot = self->slab.head; slot != NULL; slot = (unsigned char *)lamina_load_ptr(slot)) {
         const size_t index = lamina_rotr((uintptr_t)slot - (uintptr_t)self->slab.base, NUMA_SLAB_SLOT_SHIFT);
@@ -265,16 +279,6 @@ bool numa_slab_check(const numa_slab_t *self, lamina_corruption *event)
         if (!numa_slab_inspect_freed(self, slot, event)) {
             return false;
         }
-    }
-    if (self->slab.carved > NUMA_SLAB_SLOT_COUNT) {
-        *event = (lamina_corruption){.stack = "numa_slab",
-                                     .layer = "slab",
-                                     .what = "more slots are cut than there are",
-                                     .address = self->slab.base,
-                                     .offset = 0,
-                                     .expected = NUMA_SLAB_SLOT_COUNT,
-                                     .found = self->slab.carved};
-        return false;
     }
     return true;
 }

@@ -67,7 +67,7 @@ typedef struct numa_slab_t {
 
     struct {
         unsigned char *base; /* first byte of the mapping */
-        size_t committed;    /* watermark: [base, base + committed) is accessible, whole steps of it */
+        size_t committed;    /* watermark: [base, base + committed) is accessible */
     } mmap;                  /* pages from the operating system */
 } numa_slab_t;
 
@@ -92,7 +92,7 @@ LAMINA_NORETURN void numa_slab_damaged_free(numa_slab_t *self, unsigned char *sl
 
 /* An object of NUMA_SLAB_PAYLOAD_BYTES bytes, aligned to 16; its contents are undefined.
  * NULL, and nothing changed, when all are in use or the system has no memory for more. One thread at a time.
- * O(1), but for a commit now and then. */
+ * Cost: the object's bytes once, but for a commit now and then. */
 LAMINA_NODISCARD LAMINA_INLINE void *numa_slab_alloc(numa_slab_t *self)
 {
     void *out = NULL;

@@ -52,7 +52,7 @@ typedef struct numa_slab_generic_mmap {
     } cfg; /* what the spec asked for */
 
     unsigned char *base; /* first byte of the mapping */
-    size_t committed;    /* watermark: [base, base + committed) is accessible, whole steps of it */
+    size_t committed;    /* watermark: [base, base + committed) is accessible */
 } numa_slab_generic_mmap;
 
 /* memory nodes that the pages come from */

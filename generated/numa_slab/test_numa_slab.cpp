@@ -256,20 +256,27 @@ TEST_CASE("numa_slab: slab: check tells what is wrong with the free list", "[sla
         lamina_store_ptr(link, outside);
         contract::check_says(instance,
                              damage("slab", "free list leaves the slab", outside, 0, carved, carved));
+        CHECK(instance.subject().in_use(instance.self()) ==
+              carved - 1U); // what a list hides counts as in use
         lamina_store_ptr(link, outside + NUMA_SLAB_SLOT_BYTES);
         contract::check_says(instance, damage("slab", "free list leaves the slab",
                                               outside + NUMA_SLAB_SLOT_BYTES, 0, carved, carved + 1U));
         lamina_store_ptr(link, slot);
         contract::check_says(instance,
                              damage("slab", "free list runs in a circle", slot, 0, carved, carved + 1U));
+        CHECK(instance.subject().in_use(instance.self()) == 0U); // it ends
         lamina_store_ptr(link, next);
         if (instance.subject().owns != nullptr) {
             CHECK_FALSE(instance.subject().owns(instance.self(), outside));
         }
         contract::check_is_content(instance);
-        self->slab.carved = NUMA_SLAB_SLOT_COUNT + 1U;
-        contract::check_says(instance, damage("slab", "more slots are cut than there are", self->slab.base, 0,
-                                              NUMA_SLAB_SLOT_COUNT, NUMA_SLAB_SLOT_COUNT + 1U));
+        for (const std::size_t beyond :
+             {std::size_t{NUMA_SLAB_SLOT_COUNT} + 1U,
+              std::size_t{SIZE_MAX / 2U}}) { // nothing is looked at behind the slots
+            self->slab.carved = beyond;
+            contract::check_says(instance, damage("slab", "more slots are cut than there are",
+                                                  self->slab.base, 0, NUMA_SLAB_SLOT_COUNT, beyond));
+        }
         self->slab.carved = carved;
         contract::check_is_content(instance);
     }
@@ -298,20 +305,27 @@ TEST_CASE("numa_slab: slab: check tells what is wrong with the free list", "[sla
         lamina_store_ptr(link, outside);
         contract::check_says(instance,
                              damage("slab", "free list leaves the slab", outside, 0, carved, carved));
+        CHECK(instance.subject().in_use(instance.self()) ==
+              carved - 1U); // what a list hides counts as in use
         lamina_store_ptr(link, outside + NUMA_SLAB_SLOT_BYTES);
         contract::check_says(instance, damage("slab", "free list leaves the slab",
                                               outside + NUMA_SLAB_SLOT_BYTES, 0, carved, carved + 1U));
         lamina_store_ptr(link, slot);
         contract::check_says(instance,
                              damage("slab", "free list runs in a circle", slot, 0, carved, carved + 1U));
+        CHECK(instance.subject().in_use(instance.self()) == 0U); // it ends
         lamina_store_ptr(link, next);
         if (instance.subject().owns != nullptr) {
             CHECK_FALSE(instance.subject().owns(instance.self(), outside));
         }
         contract::check_is_content(instance);
-        self->slab.carved = NUMA_SLAB_SLOT_COUNT + 1U;
-        contract::check_says(instance, damage("slab", "more slots are cut than there are", self->slab.base, 0,
-                                              NUMA_SLAB_SLOT_COUNT, NUMA_SLAB_SLOT_COUNT + 1U));
+        for (const std::size_t beyond :
+             {std::size_t{NUMA_SLAB_SLOT_COUNT} + 1U,
+              std::size_t{SIZE_MAX / 2U}}) { // nothing is looked at behind the slots
+            self->slab.carved = beyond;
+            contract::check_says(instance, damage("slab", "more slots are cut than there are",
+                                                  self->slab.base, 0, NUMA_SLAB_SLOT_COUNT, beyond));
+        }
         self->slab.carved = carved;
         contract::check_is_content(instance);
     }

@@ -200,9 +200,13 @@ TEST_CASE("web_connections: slab: check tells what is wrong with the free list",
             CHECK_FALSE(instance.subject().owns(instance.self(), outside));
         }
         contract::check_is_content(instance);
-        self->slab.carved = WEB_CONNECTIONS_SLOT_COUNT + 1U;
-        contract::check_says(instance, damage("slab", "more slots are cut than there are", self->slab.base, 0,
-                                              WEB_CONNECTIONS_SLOT_COUNT, WEB_CONNECTIONS_SLOT_COUNT + 1U));
+        for (const std::size_t beyond :
+             {std::size_t{WEB_CONNECTIONS_SLOT_COUNT} + 1U,
+              std::size_t{SIZE_MAX / 2U}}) { // nothing is looked at behind the slots
+            self->slab.carved = beyond;
+            contract::check_says(instance, damage("slab", "more slots are cut than there are",
+                                                  self->slab.base, 0, WEB_CONNECTIONS_SLOT_COUNT, beyond));
+        }
         self->slab.carved = carved;
         contract::check_is_content(instance);
     }
@@ -242,9 +246,13 @@ TEST_CASE("web_connections: slab: check tells what is wrong with the free list",
             CHECK_FALSE(instance.subject().owns(instance.self(), outside));
         }
         contract::check_is_content(instance);
-        self->slab.carved = WEB_CONNECTIONS_SLOT_COUNT + 1U;
-        contract::check_says(instance, damage("slab", "more slots are cut than there are", self->slab.base, 0,
-                                              WEB_CONNECTIONS_SLOT_COUNT, WEB_CONNECTIONS_SLOT_COUNT + 1U));
+        for (const std::size_t beyond :
+             {std::size_t{WEB_CONNECTIONS_SLOT_COUNT} + 1U,
+              std::size_t{SIZE_MAX / 2U}}) { // nothing is looked at behind the slots
+            self->slab.carved = beyond;
+            contract::check_says(instance, damage("slab", "more slots are cut than there are",
+                                                  self->slab.base, 0, WEB_CONNECTIONS_SLOT_COUNT, beyond));
+        }
         self->slab.carved = carved;
         contract::check_is_content(instance);
     }

@@ -112,6 +112,16 @@ void web_connections_destroy(web_connections_t *self)
 bool web_connections_check(const web_connections_t *self, lamina_corruption *event)
 {
     { /* slab */
+        if (self->slab.carved > WEB_CONNECTIONS_SLOT_COUNT) {
+            *event = (lamina_corruption){.stack = "web_connections",
+                                         .layer = "slab",
+                                         .what = "more slots are cut than there are",
+                                         .address = self->slab.base,
+                                         .offset = 0,
+                                         .expected = WEB_CONNECTIONS_SLOT_COUNT,
+                                         .found = self->slab.carved};
+            return false;
+        }
         size_t free_slots = 0;
         for (unsigned char *slot = self->slab.head; slot != NULL;
              slot = (unsigned char *)lamina_load_ptr(slot)) {
@@ -137,16 +147,6 @@ bool web_connections_check(const web_connections_t *self, lamina_corruption *eve
                                              .found = free_slots};
                 return false;
             }
-        }
-        if (self->slab.carved > WEB_CONNECTIONS_SLOT_COUNT) {
-            *event = (lamina_corruption){.stack = "web_connections",
-                                         .layer = "slab",
-                                         .what = "more slots are cut than there are",
-                                         .address = self->slab.base,
-                                         .offset = 0,
-                                         .expected = WEB_CONNECTIONS_SLOT_COUNT,
-                                         .found = self->slab.carved};
-            return false;
         }
     }
     return true;

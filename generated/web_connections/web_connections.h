@@ -68,7 +68,8 @@ typedef struct web_connections_t {
  * Cost: system calls. */
 LAMINA_NODISCARD lamina_status web_connections_init(web_connections_t *self);
 
-/* Gives everything back; every object ends here. The handle may then be initialized again. */
+/* Gives everything back; what the system's heap gave stays there until it is freed, which must happen before.
+ * The handle may then be initialized again. */
 void web_connections_destroy(web_connections_t *self);
 
 /* ------------------------ Cold paths, called by the inline functions only ------------------------- */

@@ -96,7 +96,8 @@ struct web_connections_generic_t {
  * Cost: system calls. */
 LAMINA_NODISCARD lamina_status web_connections_generic_init(web_connections_generic_t *self);
 
-/* Gives everything back; every object ends here. The handle may then be initialized again. */
+/* Gives everything back; what the system's heap gave stays there until it is freed, which must happen before.
+ * The handle may then be initialized again. */
 void web_connections_generic_destroy(web_connections_generic_t *self);
 
 LAMINA_NODISCARD void *web_connections_generic_alloc(web_connections_generic_t *self);

@@ -54,7 +54,7 @@ typedef struct web_request_t {
 
     struct {
         unsigned char *base; /* first byte of the mapping */
-        size_t committed;    /* watermark: [base, base + committed) is accessible, whole steps of it */
+        size_t committed;    /* watermark: [base, base + committed) is accessible */
     } mmap;                  /* pages from the operating system */
 } web_request_t;
 

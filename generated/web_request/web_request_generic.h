@@ -48,7 +48,7 @@ typedef struct web_request_generic_mmap {
     } cfg; /* what the spec asked for */
 
     unsigned char *base; /* first byte of the mapping */
-    size_t committed;    /* watermark: [base, base + committed) is accessible, whole steps of it */
+    size_t committed;    /* watermark: [base, base + committed) is accessible */
 } web_request_generic_mmap;
 
 /* a cursor that moves up until reset or rewind */

@@ -330,11 +330,13 @@ def _sentences(stack: Stack, S: SimpleNamespace) -> None:
     S.free_note = "A pointer that is no object is reported." if S.checks else "The pointer is not checked."
     if S.secondary and any(b.store.desc.whole for b in stack.branches):
         S.free_note = "What lies outside the first branch goes to the system's heap as it is."
-    cost = "O(1)"
-    if poison and (poison.x.on_free or poison.x.on_alloc) or zeroize and zeroize.x.on_free:
-        cost = "Cost: the object's bytes once"
-    S.alloc_cost = "O(1), but for a commit now and then." if main.lazy else "O(1)."
-    S.free_cost = cost + "."
+    writes = poison and poison.x.on_free or zeroize and zeroize.x.on_free
+    S.free_cost = "Cost: the object's bytes once." if writes else "O(1)."
+    touches = poison and (poison.x.verify or poison.x.on_alloc)
+    S.alloc_cost = ("Cost: the object's bytes once" if touches else "O(1)") + "".join((
+        ", but for a commit now and then" if main.lazy else "",
+        "; when no slot is free, also the frees that other threads posted" if stack.access and stack.access.name == "owner"
+        else "")) + "."
     S.handle_note = "" if source != "static" or not getattr(main.source.x, "inline", False) else \
         " that may hold the buffer in it"
     S.init_what = ""
@@ -351,9 +353,10 @@ def _sentences(stack: Stack, S: SimpleNamespace) -> None:
                   "doesn't do.",
     }.get(source, "It always succeeds.")
     S.init_cost = "Cost: system calls." if main.os_memory else "O(1)."
-    S.destroy_what = ""
-    if zeroize and zeroize.x.on_destroy:
-        S.destroy_what = ", erased"
+    S.destroy_what = ", erased; every object ends here" if zeroize and zeroize.x.on_destroy else "; every object ends here"
+    if any(b.store.desc.whole for b in stack.branches):
+        S.destroy_what = ("; what the system's heap gave stays there until it is freed, which must happen before"
+                          if S.secondary else "; blocks stay the caller's until they are freed")
     S.reset_what = {"free_all": "; the memory goes back to the system", "limit": "; memory above a limit goes back to "
                     "the system"}.get(getattr(main.store.x, "reset", ""), "; the memory is kept for new ones")
 

@@ -40,6 +40,8 @@ for _, link in ipairs { "plain", "masked", "mac" } do
 end
 add("callback_quarantine", { on_corruption = "callback" }, lamina.mmap {}, lamina.slab { slot = 64, count = 100 }, lamina.quarantine { count = 6 },
   lamina.statistics {}, lamina.mutex {})
+add("callback_counted", { on_corruption = "callback" }, lamina.mmap {}, lamina.slab { slot = 64, count = 100, link = "masked" }, lamina.poison {},
+  lamina.watermark { levels = { 50 } }, lamina.statistics {})
 add("callback_static", { on_corruption = "callback", instance = "static" }, lamina.mmap {}, lamina.slab { slot = 64, count = 100, free_map = "byte" })
 
 add("single", {}, lamina.mmap {}, lamina.slab { slot = 64, count = 100 }, lamina.single {})

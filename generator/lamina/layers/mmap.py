@@ -43,7 +43,8 @@ def plan(layer: Layer, branch: Branch) -> None:
     x.bytes = layer.const("map_bytes", rounded, why)
     if branch.lazy:
         step = -(-p.step // page) * page
-        layer.const("commit_step", min(step, rounded), f"{p.step} asked for, in whole pages of {page}")
+        layer.const("commit_step", min(step, rounded), f"{p.step} asked for, in whole pages of {page}" if step < rounded else
+                    "all at once: a step is no smaller")
     if branch.reserved or x.explicit_huge:
         layer.const("page_bytes", page, "page size that the layout is cut for")
     x.tail = page if p.guard_at_end else 0

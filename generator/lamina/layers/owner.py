@@ -12,6 +12,7 @@ def plan(layer: Layer, branch: Branch) -> None:
     if x.bounded:
         layer.const("queue_slots", p.capacity, "frees that may wait in the bounded queue")
         layer.const("drain_batch", p.batch, "most frees that one drain takes from the queue")
+    x.cost = "as long as the frees that wait, when its own list is empty"
     # A block that is freed twice closes a circle, unless the first free writes over its link, or the second is noticed.
     x.overwritten = bool(branch.link_bytes or any(getattr(block.x, "overwrites", False) for block in branch.blocks))
     noticed = any(getattr(branch.store.x, name, False) for name in ("detects_double_free", "counts_frees"))

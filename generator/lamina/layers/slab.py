@@ -256,7 +256,7 @@ def plan(layer: Layer, branch: Branch) -> None:
             layer.const("chunk_bytes", p.count * slot, f"{p.count} slots of {slot}")
             layer.const("chunk_count", count // p.count, "chunks in the reservation")
     batch = max(1, min(count or 1 << 30, page // slot, every or 1 << 30, p.count if grows else 1 << 30))
-    layer.const("batch_slots", batch, "slots that one refill threads: a page of them" if batch > 1 else
+    layer.const("batch_slots", batch, "slots that one refill threads: a page of them" if batch == page // slot else
                 "slots that one refill threads")
     if x.grouped:
         layer.const("group_slots", every, "slots between two guards")

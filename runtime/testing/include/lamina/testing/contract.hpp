@@ -128,6 +128,11 @@ inline void write_after_free(const lamina_subject &subject, std::ptrdiff_t offse
     INFO("subject: " << name_of(subject));
     LAMINA_REQUIRE_CLEAN(checks::write_after_free(subject, offset, layer, what));
 }
+inline void damage_seen_by_reset(const lamina_subject &subject, std::ptrdiff_t offset, const std::string &layer,
+                                 const std::string &what = std::string()) {
+    INFO("subject: " << name_of(subject));
+    LAMINA_REQUIRE_CLEAN(checks::damage_seen_by_reset(subject, offset, layer, what));
+}
 inline void damage_seen_by_destroy(const lamina_subject &subject, std::ptrdiff_t offset, const std::string &layer,
                                    const std::string &what = std::string()) {
     INFO("subject: " << name_of(subject));

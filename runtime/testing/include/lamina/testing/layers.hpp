@@ -253,7 +253,20 @@ inline Findings bytes_after_alloc(const lamina_subject &subject, unsigned char v
     return findings;
 }
 
-// What use_all() would find late, destroy finds: a quarantine is drained and verified then.
+// What use_all() would find late, reset and destroy find: a quarantine is drained and verified then.
+inline Findings damage_seen_by_reset(const lamina_subject &subject, std::ptrdiff_t offset, const std::string &layer,
+                                     const std::string &what = std::string()) {
+    if (subject.reset == nullptr) {
+        return {};
+    }
+    return must_notice(subject, layer, what, [offset](Instance &instance) {
+        const std::vector<void *> blocks = detail::three_blocks(instance);
+        instance.free(blocks[1]);
+        flip(blocks[1], offset, 0x01);
+        instance.reset();
+    });
+}
+
 inline Findings damage_seen_by_destroy(const lamina_subject &subject, std::ptrdiff_t offset, const std::string &layer,
                                        const std::string &what = std::string()) {
     return must_notice(subject, layer, what, [offset](Instance &instance) {

@@ -859,6 +859,39 @@ inline Findings strangers(const lamina_subject &subject) {
 }
 
 // While an instance has what there is one of, another init is refused and takes nothing away; destroy makes it free.
+// A free object is written to at `offset`: the alloc that comes across it is refused and counted as a failure, and the
+// next one is served.
+inline Findings passing_refusal(const lamina_subject &subject, std::ptrdiff_t offset) {
+    return guarded([&] {
+        Findings findings;
+        Instance instance(subject);
+        instance.stop_keeping_books();
+        detail::Events events;
+        subject.set_corruption_handler(instance.self(), &detail::Events::handle, &events);
+        const std::vector<void *> blocks = detail::three_blocks(instance);
+        if (!expect(findings, blocks.size() == 3, "fewer than three objects to be had")) {
+            return findings;
+        }
+        instance.free(blocks[1]);
+        flip(blocks[1], offset, 0x01);
+        const State before = instance.state();
+        std::size_t served = 0;
+        const std::size_t most = detail::some(instance) + subject.held + 1;
+        while (served < most && instance.alloc() != nullptr) {
+            ++served;
+        }
+        expect(findings, events.seen.size() == 1, "the handler was called ", events.seen.size(), " times");
+        const State after = instance.state();
+        expect(findings, !after.has_stats || after.stats.failures == before.stats.failures + 1, "stats.failures went from ",
+               before.stats.failures, " to ", after.stats.failures);
+        expect(findings, !after.has_stats || after.stats.allocs == before.stats.allocs + served, "stats.allocs went from ",
+               before.stats.allocs, " to ", after.stats.allocs, " by ", served, " allocs");
+        expect(findings, instance.alloc() != nullptr, "the next alloc is refused, too");
+        expect(findings, events.seen.size() == 1, "the handler was called again");
+        return findings;
+    });
+}
+
 inline Findings one_at_a_time(const lamina_subject &subject, bool tells_error) {
     Findings findings;
     Instance first(subject);
@@ -882,6 +915,11 @@ inline Findings one_at_a_time(const lamina_subject &subject, bool tells_error) {
     Instance third(subject);
     (void)detail::started(findings, third);
     expect(findings, third.alloc() == ptr, "after destroy the buffer isn't used from its start");
+    if (!has_flag(subject, LAMINA_SUBJECT_STATIC_INSTANCE)) {
+        subject.destroy(first.self()); // once too often: that takes nothing from the third
+        Instance fourth(subject, 0, Instance::not_started());
+        expect(findings, fourth.start() == LAMINA_ERR_BUSY, "destroying an instance twice gives away another one's buffer");
+    }
     return findings;
 }
 
@@ -966,6 +1004,10 @@ inline void wiped_by_reset(const lamina_subject &subject, std::size_t lead, std:
 inline void contended_frees(const lamina_subject &subject) {
     INFO("subject: " << name_of(subject));
     LAMINA_REQUIRE_CLEAN(checks::contended_frees(subject));
+}
+inline void passing_refusal(const lamina_subject &subject, std::ptrdiff_t offset) {
+    INFO("subject: " << name_of(subject));
+    LAMINA_REQUIRE_CLEAN(checks::passing_refusal(subject, offset));
 }
 inline void one_at_a_time(const lamina_subject &subject, bool tells_error) {
     INFO("subject: " << name_of(subject));
