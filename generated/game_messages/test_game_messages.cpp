@@ -567,8 +567,7 @@ TEST_CASE("game_messages: owner: a block that two threads freed is reported", "[
             return lamina::testing::damage("owner", "written after another thread freed it, or freed twice",
                                            block);
         };
-        for (const unsigned char filled :
-             {0x00U, 0xFFU, 0x55U}) { // no word but a link is the end of the list, or goes on
+        for (const int filled : {0x00, 0xFF, 0x55}) { // no word but a link is the end of the list, or goes on
             const auto freed_then_filled = [&block, filled](Instance &instance) {
                 std::thread([&] { instance.free(block); }).join();
                 std::memset(block, filled, sizeof(void *));
