@@ -32,6 +32,15 @@ def run(command: Sequence[str], cwd: Path, what: str, env: Mapping[str, str] | N
     return done.stdout
 
 
+def ask(command: Sequence[str], also_stderr: bool = False) -> str:
+    """What a program prints, or nothing where it is missing or fails: for facts that may be unknown."""
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=30)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return "" if done.returncode != 0 else done.stdout or (done.stderr if also_stderr else "")
+
+
 def runtime_objects(texts: list[str], platform: str, folder: Path, cc: Sequence[str]) -> list[str]:
     """Writes the runtime that the texts need into `folder`, compiles it there, and answers the objects."""
     from .standalone import runtime_files

@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 import re
 import shutil
-import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Sequence
@@ -14,6 +13,7 @@ import click
 
 from ..cli import ENVIRONMENT, Failed
 from ..diagnostics import closest
+from ..toolchain import ask
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def _listed(soname: str) -> str:
     command = shutil.which("ldconfig") or next((p for p in ("/sbin/ldconfig", "/usr/sbin/ldconfig") if Path(p).exists()), "")
     if not command:
         return ""
-    listing = subprocess.run([command, "-p"], capture_output=True, text=True, check=False).stdout
+    listing = ask([command, "-p"])
     found = re.findall(rf"^\s*{re.escape(soname)} \((.*)\) => (.+)$", listing, re.M)
     wide = [path for kind, path in found if platform.machine() != "x86_64" or "x86-64" in kind]
     return wide[0] if wide else ""
@@ -62,10 +62,9 @@ def _version(general: General, library: str) -> str:
     if not library:
         return " ".join(platform.libc_ver())
     if general.package and shutil.which("dpkg-query"):
-        asked = subprocess.run(["dpkg-query", "-W", "-f", "${Version}", general.package], capture_output=True, text=True,
-                               check=False)
-        if asked.returncode == 0 and asked.stdout:
-            return asked.stdout.strip()
+        told = ask(["dpkg-query", "-W", "-f", "${Version}", general.package]).strip()
+        if told:
+            return told
     return Path(library).resolve().name
 
 

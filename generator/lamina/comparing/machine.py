@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import platform
 import re
-import subprocess
 from pathlib import Path
 from typing import Any, Sequence
+
+from ..toolchain import ask
 
 
 def _read(path: str) -> str:
@@ -24,11 +25,7 @@ def _first(pattern: str, text: str, otherwise: str = "") -> str:
 
 def version(command: Sequence[str]) -> str:
     """The first line that a tool says about itself, or nothing."""
-    try:
-        done = subprocess.run([*command, "--version"], capture_output=True, text=True, check=False, timeout=30)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return next(iter((done.stdout or done.stderr).splitlines()), "").strip()
+    return next(iter(ask([*command, "--version"], also_stderr=True).splitlines()), "").strip()
 
 
 def facts(cc: Sequence[str], cflags: Sequence[str], tools: dict[str, str]) -> dict[str, Any]:
@@ -44,7 +41,7 @@ def facts(cc: Sequence[str], cflags: Sequence[str], tools: dict[str, str]) -> di
         "memory_bytes": int(_first(r"^MemTotal:\s*(\d+) kB$", memory, "0")) * 1024,
         "page_bytes": os.sysconf("SC_PAGE_SIZE"),
         "kernel": f"{platform.system()} {platform.release()}",
-        "system": _first(r'^PRETTY_NAME="?([^"\n]+)"?$', _read("/etc/os-release"), platform.system()),
+        "os": _first(r'^PRETTY_NAME="?([^"\n]+)"?$', _read("/etc/os-release"), platform.system()),
         "libc": " ".join(platform.libc_ver()),
         "transparent_huge_pages": _first(r"\[(\w+)\]", _read("/sys/kernel/mm/transparent_hugepage/enabled")) or None,
         "compiler": {"command": " ".join(cc), "version": version(cc[:1]), "flags": " ".join(cflags)},

@@ -110,10 +110,11 @@ def _context(stack: Stack, S: SimpleNamespace, kind: str, can: set[str]) -> dict
         buffer = f"{stack.name.upper()}_BYTES_FOR({room})" if S.footprint else "16U << 20"
     general = kind == "general"
     return {
-        "kind": kind, "header": f"{S.p}.h", "P": S.p, "T": S.t, "sized": S.sized, "payload": 0 if S.sized else S.payload_bytes,
-        "align": _alignment(stack, S), "frees": general or "frees" in can, "resets": not general and "resets" in can,
-        "marks": not general and "marks" in can, "static": S.static_instance and kind != "generic", "buffer": buffer,
-        "buffer_align": buffer_align, "fault": S.fault and kind != "floor",
+        "kind": kind, "header": f"{S.p}.h", "P": S.p, "T": S.t, "sized": int(S.sized),
+        "payload": 0 if S.sized else S.payload_bytes, "room": max(S.payload_bytes, MOST),
+        "align": _alignment(stack, S), "frees": int(general or "frees" in can), "resets": int(not general and "resets" in can),
+        "marks": int(not general and "marks" in can), "static": S.static_instance and kind != "generic", "buffer": buffer,
+        "buffer_align": buffer_align, "refuses": S.fault and own and kind != "floor",
     }
 
 

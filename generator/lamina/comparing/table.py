@@ -86,7 +86,7 @@ def text(document: dict[str, Any]) -> str:
         "flat is: its time as a ratio,",
         f"with an interval of {method['confidence']:.0%}. Latencies in ns of a single call. docs/comparing.md tells how it is measured.",
         f"on: {machine['processor']}, {machine['processors']} processors{', virtual' if machine['virtual'] else ''}; "
-        f"{machine['system']}, {machine['kernel']}",
+        f"{machine['os']}, {machine['kernel']}",
         f"with: {compiler['version']}, {compiler['flags']}; " + ", ".join(
             f"{a['name']} {a['version']}" if a["present"] else f"{a['name']} absent" for a in document["allocators"]),
         f"again: {document['command']}"]))
