@@ -62,7 +62,8 @@ def _command(specs: tuple[str, ...], context: click.Context) -> str:
         flag = next(p.opts[-1] for p in context.command.params if p.name == option)
         words += [word for value in context.params[option] for word in (flag, value)]
     words += ["--quick"] if context.params["quick"] else []
-    for name, flag in (("cc", "--cc"), ("cflags", "--cflags"), ("rounds", "--rounds")):
+    for name, flag in (("cc", "--cc"), ("cflags", "--cflags"), ("rounds", "--rounds"),
+                       ("floors", "--floors")):
         source = context.get_parameter_source(name)
         if source is not None and source.name == "COMMANDLINE":
             words += [flag, str(context.params[name])]
@@ -75,7 +76,7 @@ def _command(specs: tuple[str, ...], context: click.Context) -> str:
 @click.option("--patterns", "pattern_names", multiple=True, metavar="NAME,…", help="Only these patterns; each must be one that the "
               "stacks can serve.")
 @click.option("--with", "with_", multiple=True, metavar="NAME[=LIBRARY]", help="Only this general allocator, or the one in this "
-              "library; may be repeated. All of the table that are here, where none is named.")
+              "library; may be repeated. By default all of the table that are here; `--with none`: none of them.")
 @click.option("--measure", multiple=True, metavar="WHAT,…", help=f"Only this: {', '.join(MEASURES)}.")
 @click.option("--rounds", type=click.IntRange(6, 1000), metavar="N", help="Rounds of times; 6 are the fewest that an interval "
               "can be given for.")

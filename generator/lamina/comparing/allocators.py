@@ -76,16 +76,18 @@ def _look(general: General) -> Present:
 
 
 def find(wanted: Sequence[str]) -> list[Present]:
-    """The allocators of these names, in the table's order, all where none is named. NAME=LIBRARY is one of the user's.
-    One that was named must be here."""
+    """The allocators of these names, in the table's order, all where none is named, none for "none". NAME=LIBRARY is
+    one of the user's. One that was named must be here."""
     if not wanted:
         return [_look(general) for general in ALLOCATORS]
+    if tuple(wanted) == ("none",):
+        return []
     names = [general.name for general in ALLOCATORS]
     out = []
     for word in dict.fromkeys(wanted):
         name, given, library = word.partition("=")
         if given:
-            if not re.fullmatch(r"[a-z][a-z0-9_-]*", name) or name in (*names, "flat", "generic", "floor", "loop"):
+            if not re.fullmatch(r"[a-z][a-z0-9_-]*", name) or name in (*names, "none", "flat", "generic", "floor", "loop"):
                 raise click.UsageError(f"--with {word}: an allocator of your own needs a name of its own")
             if not Path(library).is_file():
                 raise Failed(ENVIRONMENT, f"--with {word}: there is no file {library}")

@@ -103,10 +103,11 @@ class Session:
             row: dict[str, Any] = {"pattern": p.name, "applicable": True}
             why = p.reason(bench.abilities)
             live = p.objects(bench.capacity)
+            event = self._first_event(bench, p, max(live, 1)) if why else ""
             if not why and live < 1:
-                why = f"it has room for {bench.capacity} objects only"
+                why = f"it has room for {bench.capacity} object{'' if bench.capacity == 1 else 's'} only"
+                event = f"event {bench.capacity + 1}, an alloc"
             if why:
-                event = self._first_event(bench, p, max(live, 1))
                 if self.choice.asked:
                     raise Failed(SPEC_WRONG, f'"{bench.stack.name}" can\'t serve the pattern {p.name}: {why}; the first event that '
                                  f"it can't serve is {event}")

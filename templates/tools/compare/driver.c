@@ -27,13 +27,13 @@
 #include "bench.h"
 #include "latency.h"
 
-typedef enum order { ORDER_SAME, ORDER_REVERSED, ORDER_SHUFFLED, ORDERS } order;
+typedef enum batch_order { ORDER_SAME, ORDER_REVERSED, ORDER_SHUFFLED, ORDERS } batch_order;
 
 typedef struct pattern {
     const char *name;
     void (*prepare)(subject_t *self, plan *b);
     void (*run)(subject_t *self, plan *b, size_t turns);
-    order order;
+    batch_order order;
 } pattern;
 
 /* ------------------------------------------------- the three variants -------------------------------------------- */
@@ -89,18 +89,19 @@ static size_t events;           /* calls so far, where they are counted */
 static enum { TIMING, COUNTING_EVENTS, WATCHING_MEMORY } observing;
 static size_t most_resident, live_then;
 
-/* Bytes of this process that are in memory now. The kernel's quick counters are off by dozens of pages; this isn't. */
+/* Bytes of this process's own that are in memory now; pages of programs and libraries aren't among them. The kernel's quick
+ * counters are off by dozens of pages, these aren't. */
 static size_t resident(void)
 {
     static char text[4096];
     const int file = open("/proc/self/smaps_rollup", O_RDONLY | O_CLOEXEC);
     const ssize_t got = (file < 0) ? -1 : read(file, text, sizeof text - 1U);
-    const char *const line = (got > 0) ? strstr(text, "Rss:") : NULL;
+    const char *const line = (got > 0) ? strstr(text, "\nAnonymous:") : NULL;
     if (line == NULL) {
         refuse("can't be read", "/proc/self/smaps_rollup");
     }
     (void)close(file);
-    return (size_t)strtoull(line + 4, NULL, 10) * 1024U;
+    return (size_t)strtoull(line + strlen("\nAnonymous:"), NULL, 10) * 1024U;
 }
 
 uint64_t compare_now(void)
