@@ -158,12 +158,19 @@ def stack_with(flat, generic, floor, pattern="lifo", touch=False):
 
 def test_bounds_hold_up_to_their_limit_and_not_beyond():
     good = bounds.check([stack_with(11.0, 40.0, 10.0)])
-    assert [b["holds"] for b in good] == [True, True, True]
+    assert [b["holds"] for b in good] == [True, True]
     assert not next(b for b in bounds.check([stack_with(11.2, 40.0, 10.0)]) if "floor" in b["bound"])["holds"]
     slow = next(b for b in bounds.check([stack_with(41.0, 40.0, 40.0)]) if "twin" in b["bound"])
     assert not slow["holds"] and slow["value"] == 1.025
-    gain = bounds.check([stack_with(23.0, 50.0, 23.0)])[-1]
-    assert gain["value"] == 2.35 and not gain["holds"]
+
+
+def test_the_median_gain_is_held_over_enough_stacks():
+    low, high = stack_with(23.0, 50.0, 23.0), stack_with(13.0, 63.0, 13.0)
+    assert all(b["stack"] for b in bounds.check([low] * (bounds.GAIN_STACKS - 1)))
+    gain = bounds.check([low] * bounds.GAIN_STACKS)[-1]
+    assert gain["stack"] is None and gain["value"] == 2.35 and not gain["holds"]
+    gain = bounds.check([low] * 3 + [high] * 4)[-1]
+    assert gain["value"] == 6.0 and gain["holds"]
 
 
 def test_patterns_that_are_not_served_bound_nothing():

@@ -82,7 +82,7 @@ def _command(specs: tuple[str, ...], context: click.Context) -> str:
               "can be given for.")
 @click.option("--json", "json_path", metavar="FILE|-", help="Write the result as JSON; with - in place of the table.")
 @click.option("--check-bounds", is_flag=True, help="Exit 1 when the flat form takes more instructions than its twin, or more than "
-              f"{bounds.FLOOR:.2f} times the floor's, or the stacks' median gain is below {bounds.GAIN:g}.")
+              f"{bounds.FLOOR:.2f} times the floor's, or, with {bounds.GAIN_STACKS} stacks or more, the median gain is below {bounds.GAIN:g}.")
 @click.option("--floors", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="DIR",
               help="Where the allocators written by hand are: DIR/<stack>/<stack>.h and .c.")
 @click.option("--cc", default="gcc", show_default=True, metavar="COMMAND", help="The C compiler.")
