@@ -13,7 +13,7 @@ from typing import Any, Iterator
 
 import click
 
-from ..cli import SPEC_WRONG, Failed, diagnostics_for, spec_options, tell
+from ..cli import ENVIRONMENT, SPEC_WRONG, Failed, diagnostics_for, spec_options, tell
 from ..comparing import allocators, bounds, patterns, session, subjects, table
 from ..comparing.session import MEASURES, Choice, Tell
 from ..toolchain import tool
@@ -105,6 +105,8 @@ def COMMAND(context: click.Context, specs: tuple[str, ...], include: tuple[str, 
     measures = _measures(measure)
     if check_bounds and "instructions" not in measures:
         raise click.UsageError("--check-bounds needs --measure instructions")
+    if json_path not in (None, "-") and not os.access(Path(json_path).parent, os.W_OK):
+        raise Failed(ENVIRONMENT, f"--json {json_path}: nothing can be written to {Path(json_path).parent}")
     general = allocators.find(with_)
     diags = diagnostics_for(warnings)
     found = [(stack, spec) for stack, spec, _ in all_stacks(specs, Options(include=include, only=only), diags)]
