@@ -21,11 +21,16 @@ bool auth_service_refill(auth_service_t *self)
         return false;
     }
     const size_t batch = AUTH_SERVICE_BATCH_SLOTS;
-    for (size_t i = batch; i-- != 0U;) { /* the last first, so that slots are handed out upwards */
-        unsigned char *const slot = self->slab.base + (first + i) * AUTH_SERVICE_SLOT_BYTES;
-        lamina_store_ptr(slot, self->slab.head);
-        self->slab.head = slot;
-    }
+    unsigned char *const start = self->slab.base + first * AUTH_SERVICE_SLOT_BYTES;
+    unsigned char *const end_of_batch = start + batch * AUTH_SERVICE_SLOT_BYTES;
+    unsigned char *slot = start;
+    do { /* each links to the one above it, so that slots are handed out upwards */
+        unsigned char *const above = slot + AUTH_SERVICE_SLOT_BYTES;
+        lamina_store_ptr(slot, above);
+        slot = above;
+    } while (slot != end_of_batch);
+    lamina_store_ptr(end_of_batch - AUTH_SERVICE_SLOT_BYTES, self->slab.head);
+    self->slab.head = start;
     self->slab.carved = first + batch;
     return true;
 }
@@ -146,7 +151,7 @@ lamina_status auth_service_init(auth_service_t *self)
     /* statistics */
     self->statistics.allocs = 0;
     self->statistics.failures = 0;
-    self->statistics.frees = 0;
+    self->statistics.record = 0;
     self->statistics.peak = 0;
     return LAMINA_OK;
 refused:
@@ -183,7 +188,8 @@ void auth_service_reset(auth_service_t *self)
     /* watermark */
     self->watermark.live = 0;
     auth_service_watermark_crossed(self, 0);
-    self->statistics.frees = self->statistics.allocs; /* statistics: reset freed them all */
+    self->statistics.record = self->statistics.allocs +
+                              self->statistics.peak; /* statistics: reset freed them all */
 }
 
 bool auth_service_owns(const auth_service_t *self, const void *ptr)
@@ -229,8 +235,8 @@ auth_service_stats_t auth_service_stats(const auth_service_t *self)
 
     out.allocs = self->statistics.allocs;
     out.failures = self->statistics.failures;
-    out.frees = self->statistics.frees;
     out.peak = self->statistics.peak;
+    out.frees = self->statistics.record - self->statistics.peak;
     out.live = out.allocs - out.frees;
     out.bytes = out.live * AUTH_SERVICE_PAYLOAD_BYTES;
     out.peak_bytes = out.peak * AUTH_SERVICE_PAYLOAD_BYTES;
@@ -294,15 +300,16 @@ bool auth_service_check(const auth_service_t *self, lamina_corruption *event)
         }
     }
     /* statistics */
-    if ((self->statistics.frees > self->statistics.allocs) ||
-        (self->statistics.allocs - self->statistics.frees > self->statistics.peak)) {
+    if ((self->statistics.record - self->statistics.peak > self->statistics.allocs) ||
+        (self->statistics.allocs >
+         self->statistics.record)) { /* more were freed than allocated, or live than at the peak */
         *event = (lamina_corruption){.stack = "auth_service",
                                      .layer = "statistics",
                                      .what = "counters contradict each other",
                                      .address = self,
                                      .offset = 0,
                                      .expected = self->statistics.allocs,
-                                     .found = self->statistics.frees};
+                                     .found = self->statistics.record - self->statistics.peak};
         return false;
     }
     return true;

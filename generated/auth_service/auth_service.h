@@ -99,7 +99,8 @@ typedef struct auth_service_t {
     struct {
         size_t allocs;
         size_t failures;
-        size_t frees; /* invariant: frees <= allocs */
+        size_t record; /* frees + peak: one more alloc than this makes a new peak, which takes no subtraction
+                          to see */
         size_t peak;
     } statistics; /* what was allocated, freed and refused */
 } auth_service_t;
@@ -142,8 +143,9 @@ LAMINA_NODISCARD LAMINA_INLINE void *auth_service_alloc(auth_service_t *self)
         }
         /* statistics */
         self->statistics.allocs++;
-        if (self->statistics.allocs - self->statistics.frees > self->statistics.peak) {
-            self->statistics.peak = self->statistics.allocs - self->statistics.frees;
+        if (self->statistics.allocs > self->statistics.record) {
+            self->statistics.record = self->statistics.allocs;
+            self->statistics.peak++;
         }
         out = slot;
     } else {
@@ -177,7 +179,7 @@ LAMINA_INLINE void auth_service_free(auth_service_t *self, void *ptr)
             auth_service_watermark_crossed(self, self->watermark.live);
         }
         /* statistics */
-        self->statistics.frees++;
+        self->statistics.record++;
         /* quarantine: takes the place of the oldest block, which leaves */
         unsigned char **const place = &self->quarantine.held[self->quarantine.next];
         self->quarantine.next = (self->quarantine.next + 1U) % AUTH_SERVICE_QUARANTINE_SLOTS;

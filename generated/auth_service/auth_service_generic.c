@@ -114,11 +114,16 @@ static bool auth_service_generic_slab_refill(auth_service_generic_slab *self)
         return false;
     }
     const size_t batch = self->cfg.batch_slots;
-    for (size_t i = batch; i-- != 0U;) { /* the last first, so that slots are handed out upwards */
-        unsigned char *const slot = self->base + (first + i) * self->cfg.slot_bytes;
-        lamina_store_ptr(slot, self->head);
-        self->head = slot;
-    }
+    unsigned char *const start = self->base + first * self->cfg.slot_bytes;
+    unsigned char *const end_of_batch = start + batch * self->cfg.slot_bytes;
+    unsigned char *slot = start;
+    do { /* each links to the one above it, so that slots are handed out upwards */
+        unsigned char *const above = slot + self->cfg.slot_bytes;
+        lamina_store_ptr(slot, above);
+        slot = above;
+    } while (slot != end_of_batch);
+    lamina_store_ptr(end_of_batch - self->cfg.slot_bytes, self->head);
+    self->head = start;
     self->carved = first + batch;
     return true;
 }
@@ -273,8 +278,9 @@ static void *auth_service_generic_statistics_alloc(auth_service_generic_layer *l
     if (slot != NULL) {
         /* statistics */
         self->allocs++;
-        if (self->allocs - self->frees > self->peak) {
-            self->peak = self->allocs - self->frees;
+        if (self->allocs > self->record) {
+            self->record = self->allocs;
+            self->peak++;
         }
     } else {
         /* statistics */
@@ -287,7 +293,7 @@ static void auth_service_generic_statistics_retire(auth_service_generic_layer *l
 {
     auth_service_generic_statistics *const self = (auth_service_generic_statistics *)link;
     /* statistics */
-    self->frees++;
+    self->record++;
     self->link.below->ops->retire(self->link.below, slot);
 }
 
@@ -366,7 +372,7 @@ lamina_status auth_service_generic_init(auth_service_generic_t *self)
     /* statistics */
     self->statistics.allocs = 0;
     self->statistics.failures = 0;
-    self->statistics.frees = 0;
+    self->statistics.record = 0;
     self->statistics.peak = 0;
     return LAMINA_OK;
 refused:
@@ -453,7 +459,8 @@ void auth_service_generic_reset(auth_service_generic_t *self)
     /* watermark */
     self->watermark.live = 0;
     auth_service_generic_watermark_watermark_crossed(&self->watermark, 0);
-    self->statistics.frees = self->statistics.allocs; /* statistics: reset freed them all */
+    self->statistics.record = self->statistics.allocs +
+                              self->statistics.peak; /* statistics: reset freed them all */
 }
 
 bool auth_service_generic_owns(const auth_service_generic_t *self, const void *ptr)
@@ -499,8 +506,8 @@ auth_service_generic_stats_t auth_service_generic_stats(const auth_service_gener
 
     out.allocs = self->statistics.allocs;
     out.failures = self->statistics.failures;
-    out.frees = self->statistics.frees;
     out.peak = self->statistics.peak;
+    out.frees = self->statistics.record - self->statistics.peak;
     out.live = out.allocs - out.frees;
     out.bytes = out.live * AUTH_SERVICE_PAYLOAD_BYTES;
     out.peak_bytes = out.peak * AUTH_SERVICE_PAYLOAD_BYTES;
@@ -564,15 +571,16 @@ bool auth_service_generic_check(const auth_service_generic_t *self, lamina_corru
         }
     }
     /* statistics */
-    if ((self->statistics.frees > self->statistics.allocs) ||
-        (self->statistics.allocs - self->statistics.frees > self->statistics.peak)) {
+    if ((self->statistics.record - self->statistics.peak > self->statistics.allocs) ||
+        (self->statistics.allocs >
+         self->statistics.record)) { /* more were freed than allocated, or live than at the peak */
         *event = (lamina_corruption){.stack = "auth_service",
                                      .layer = "statistics",
                                      .what = "counters contradict each other",
                                      .address = self,
                                      .offset = 0,
                                      .expected = self->statistics.allocs,
-                                     .found = self->statistics.frees};
+                                     .found = self->statistics.record - self->statistics.peak};
         return false;
     }
     return true;

@@ -105,7 +105,8 @@ typedef struct auth_service_generic_statistics {
     auth_service_generic_layer link;
     size_t allocs;
     size_t failures;
-    size_t frees; /* invariant: frees <= allocs */
+    size_t record; /* frees + peak: one more alloc than this makes a new peak, which takes no subtraction to
+                      see */
     size_t peak;
 } auth_service_generic_statistics;
 

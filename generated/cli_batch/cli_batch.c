@@ -62,32 +62,6 @@ void cli_batch_reset(void)
     self->bump.cursor = self->bump.base;
 }
 
-size_t cli_batch_mark(void)
-{
-    const cli_batch_t *const self = &cli_batch_instance;
-
-    const size_t mark = (size_t)(self->bump.cursor - self->bump.base);
-
-    return mark;
-}
-
-bool cli_batch_rewind(size_t mark)
-{
-    cli_batch_t *const self = &cli_batch_instance;
-
-    const bool out = (mark <= (size_t)(self->bump.cursor - self->bump.base)) &&
-                     (mark % CLI_BATCH_MIN_ALIGN == 0U);
-    if (out) {
-        unsigned char *const from = self->bump.base + mark;
-        self->bump.cursor = from;
-
-    } else {
-        lamina_set_last_os_error(LAMINA_OS_ERROR_INVALID);
-    }
-
-    return out;
-}
-
 /* The youngest block ends at the cursor. The caller holds what guards the state. */
 static bool cli_batch_resize_in_place(cli_batch_t *self, unsigned char *block, size_t old_size,
                                       size_t new_size)

@@ -99,17 +99,39 @@ LAMINA_NODISCARD LAMINA_INLINE void *cli_batch_alloc_zeroed(size_t size, size_t 
     return out;
 }
 
+/* Where the cursor is: what rewind comes back to. O(1). */
+LAMINA_INLINE size_t cli_batch_mark(void)
+{
+    const cli_batch_t *const self = &cli_batch_instance;
+
+    const size_t mark = (size_t)(self->bump.cursor - self->bump.base);
+
+    return mark;
+}
+
+/* Frees all blocks younger than `mark`; false, and nothing changed, for a mark that was already rewound past.
+ */
+LAMINA_INLINE bool cli_batch_rewind(size_t mark)
+{
+    cli_batch_t *const self = &cli_batch_instance;
+
+    const bool out = (mark <= (size_t)(self->bump.cursor - self->bump.base)) &&
+                     (mark % CLI_BATCH_MIN_ALIGN == 0U);
+    if (LAMINA_LIKELY(out)) {
+        unsigned char *const from = self->bump.base + mark;
+        self->bump.cursor = from;
+
+    } else {
+        lamina_set_last_os_error(LAMINA_OS_ERROR_INVALID);
+    }
+
+    return out;
+}
+
 /* -------------------------------------------- The rest -------------------------------------------- */
 
 /* Frees every object at once; the memory is kept for new ones. */
 void cli_batch_reset(void);
-
-/* Where the cursor is: what rewind comes back to. O(1). */
-size_t cli_batch_mark(void);
-
-/* Frees all blocks younger than `mark`; false, and nothing changed, for a mark that was already rewound past.
- */
-bool cli_batch_rewind(size_t mark);
 
 /* Grows or shrinks a block in place: the youngest block while there is room, any block to a smaller size;
  * else false, and nothing changed. `old_size` is what the block was asked for with. O(1). */

@@ -123,28 +123,6 @@ void db_scratch_reset(db_scratch_t *self)
     }
 }
 
-size_t db_scratch_mark(const db_scratch_t *self)
-{
-    const size_t mark = (size_t)(self->bump.cursor - self->bump.base);
-
-    return mark;
-}
-
-bool db_scratch_rewind(db_scratch_t *self, size_t mark)
-{
-    const bool out = (mark <= (size_t)(self->bump.cursor - self->bump.base)) &&
-                     (mark % DB_SCRATCH_MIN_ALIGN == 0U);
-    if (out) {
-        unsigned char *const from = self->bump.base + mark;
-        self->bump.cursor = from;
-
-    } else {
-        lamina_set_last_os_error(LAMINA_OS_ERROR_INVALID);
-    }
-
-    return out;
-}
-
 /* The youngest block ends at the cursor. The caller holds what guards the state. */
 static bool db_scratch_resize_in_place(db_scratch_t *self, unsigned char *block, size_t old_size,
                                        size_t new_size)

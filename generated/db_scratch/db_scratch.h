@@ -104,17 +104,35 @@ LAMINA_NODISCARD LAMINA_INLINE void *db_scratch_alloc_zeroed(db_scratch_t *self,
     return out;
 }
 
+/* Where the cursor is: what rewind comes back to. O(1). */
+LAMINA_INLINE size_t db_scratch_mark(const db_scratch_t *self)
+{
+    const size_t mark = (size_t)(self->bump.cursor - self->bump.base);
+
+    return mark;
+}
+
+/* Frees all blocks younger than `mark`; false, and nothing changed, for a mark that was already rewound past.
+ */
+LAMINA_INLINE bool db_scratch_rewind(db_scratch_t *self, size_t mark)
+{
+    const bool out = (mark <= (size_t)(self->bump.cursor - self->bump.base)) &&
+                     (mark % DB_SCRATCH_MIN_ALIGN == 0U);
+    if (LAMINA_LIKELY(out)) {
+        unsigned char *const from = self->bump.base + mark;
+        self->bump.cursor = from;
+
+    } else {
+        lamina_set_last_os_error(LAMINA_OS_ERROR_INVALID);
+    }
+
+    return out;
+}
+
 /* -------------------------------------------- The rest -------------------------------------------- */
 
 /* Frees every object at once; the memory goes back to the system. */
 void db_scratch_reset(db_scratch_t *self);
-
-/* Where the cursor is: what rewind comes back to. O(1). */
-size_t db_scratch_mark(const db_scratch_t *self);
-
-/* Frees all blocks younger than `mark`; false, and nothing changed, for a mark that was already rewound past.
- */
-bool db_scratch_rewind(db_scratch_t *self, size_t mark);
 
 /* Grows or shrinks a block in place: the youngest block while there is room, any block to a smaller size;
  * else false, and nothing changed. `old_size` is what the block was asked for with. O(1). */

@@ -24,11 +24,16 @@ bool game_entities_refill(game_entities_t *self)
     if (batch > GAME_ENTITIES_BATCH_SLOTS) {
         batch = GAME_ENTITIES_BATCH_SLOTS;
     }
-    for (size_t i = batch; i-- != 0U;) { /* the last first, so that slots are handed out upwards */
-        unsigned char *const slot = self->slab.base + (first + i) * GAME_ENTITIES_SLOT_BYTES;
-        lamina_store_ptr(slot, self->slab.head);
-        self->slab.head = slot;
-    }
+    unsigned char *const start = self->slab.base + first * GAME_ENTITIES_SLOT_BYTES;
+    unsigned char *const end_of_batch = start + batch * GAME_ENTITIES_SLOT_BYTES;
+    unsigned char *slot = start;
+    do { /* each links to the one above it, so that slots are handed out upwards */
+        unsigned char *const above = slot + GAME_ENTITIES_SLOT_BYTES;
+        lamina_store_ptr(slot, above);
+        slot = above;
+    } while (slot != end_of_batch);
+    lamina_store_ptr(end_of_batch - GAME_ENTITIES_SLOT_BYTES, self->slab.head);
+    self->slab.head = start;
     self->slab.carved = first + batch;
     return true;
 }

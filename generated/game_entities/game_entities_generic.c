@@ -95,11 +95,16 @@ static bool game_entities_generic_slab_refill(game_entities_generic_slab *self)
     if (batch > self->cfg.batch_slots) {
         batch = self->cfg.batch_slots;
     }
-    for (size_t i = batch; i-- != 0U;) { /* the last first, so that slots are handed out upwards */
-        unsigned char *const slot = self->base + (first + i) * self->cfg.slot_bytes;
-        lamina_store_ptr(slot, self->head);
-        self->head = slot;
-    }
+    unsigned char *const start = self->base + first * self->cfg.slot_bytes;
+    unsigned char *const end_of_batch = start + batch * self->cfg.slot_bytes;
+    unsigned char *slot = start;
+    do { /* each links to the one above it, so that slots are handed out upwards */
+        unsigned char *const above = slot + self->cfg.slot_bytes;
+        lamina_store_ptr(slot, above);
+        slot = above;
+    } while (slot != end_of_batch);
+    lamina_store_ptr(end_of_batch - self->cfg.slot_bytes, self->head);
+    self->head = start;
     self->carved = first + batch;
     return true;
 }

@@ -70,28 +70,6 @@ void game_frame_reset(game_frame_t *self)
     self->bump.cursor = self->bump.base;
 }
 
-size_t game_frame_mark(const game_frame_t *self)
-{
-    const size_t mark = (size_t)(self->bump.cursor - self->bump.base);
-
-    return mark;
-}
-
-bool game_frame_rewind(game_frame_t *self, size_t mark)
-{
-    const bool out = (mark <= (size_t)(self->bump.cursor - self->bump.base)) &&
-                     (mark % GAME_FRAME_MIN_ALIGN == 0U);
-    if (out) {
-        unsigned char *const from = self->bump.base + mark;
-        self->bump.cursor = from;
-
-    } else {
-        lamina_set_last_os_error(LAMINA_OS_ERROR_INVALID);
-    }
-
-    return out;
-}
-
 /* The youngest block ends at the cursor. The caller holds what guards the state. */
 static bool game_frame_resize_in_place(game_frame_t *self, unsigned char *block, size_t old_size,
                                        size_t new_size)

@@ -99,17 +99,35 @@ LAMINA_NODISCARD LAMINA_INLINE void *game_frame_alloc_zeroed(game_frame_t *self,
     return out;
 }
 
+/* Where the cursor is: what rewind comes back to. O(1). */
+LAMINA_INLINE size_t game_frame_mark(const game_frame_t *self)
+{
+    const size_t mark = (size_t)(self->bump.cursor - self->bump.base);
+
+    return mark;
+}
+
+/* Frees all blocks younger than `mark`; false, and nothing changed, for a mark that was already rewound past.
+ */
+LAMINA_INLINE bool game_frame_rewind(game_frame_t *self, size_t mark)
+{
+    const bool out = (mark <= (size_t)(self->bump.cursor - self->bump.base)) &&
+                     (mark % GAME_FRAME_MIN_ALIGN == 0U);
+    if (LAMINA_LIKELY(out)) {
+        unsigned char *const from = self->bump.base + mark;
+        self->bump.cursor = from;
+
+    } else {
+        lamina_set_last_os_error(LAMINA_OS_ERROR_INVALID);
+    }
+
+    return out;
+}
+
 /* -------------------------------------------- The rest -------------------------------------------- */
 
 /* Frees every object at once; the memory is kept for new ones. */
 void game_frame_reset(game_frame_t *self);
-
-/* Where the cursor is: what rewind comes back to. O(1). */
-size_t game_frame_mark(const game_frame_t *self);
-
-/* Frees all blocks younger than `mark`; false, and nothing changed, for a mark that was already rewound past.
- */
-bool game_frame_rewind(game_frame_t *self, size_t mark);
 
 /* Grows or shrinks a block in place: the youngest block while there is room, any block to a smaller size;
  * else false, and nothing changed. `old_size` is what the block was asked for with. O(1). */

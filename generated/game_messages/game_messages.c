@@ -26,11 +26,16 @@ bool game_messages_refill(game_messages_t *self)
         return false;
     }
     const size_t batch = GAME_MESSAGES_BATCH_SLOTS;
-    for (size_t i = batch; i-- != 0U;) { /* the last first, so that slots are handed out upwards */
-        unsigned char *const slot = self->slab.base + (first + i) * GAME_MESSAGES_SLOT_BYTES;
-        lamina_store_ptr(slot, self->slab.head);
-        self->slab.head = slot;
-    }
+    unsigned char *const start = self->slab.base + first * GAME_MESSAGES_SLOT_BYTES;
+    unsigned char *const end_of_batch = start + batch * GAME_MESSAGES_SLOT_BYTES;
+    unsigned char *slot = start;
+    do { /* each links to the one above it, so that slots are handed out upwards */
+        unsigned char *const above = slot + GAME_MESSAGES_SLOT_BYTES;
+        lamina_store_ptr(slot, above);
+        slot = above;
+    } while (slot != end_of_batch);
+    lamina_store_ptr(end_of_batch - GAME_MESSAGES_SLOT_BYTES, self->slab.head);
+    self->slab.head = start;
     lamina_atomic_store_size_relaxed(&self->slab.carved, first + batch);
     return true;
 }

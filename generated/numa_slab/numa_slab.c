@@ -92,12 +92,17 @@ bool numa_slab_refill(numa_slab_t *self)
     if (!numa_slab_commit(self, end)) {
         return false;
     }
-    for (size_t i = batch; i-- != 0U;) { /* the last first, so that slots are handed out upwards */
-        unsigned char *const slot = self->slab.base + (first + i) * NUMA_SLAB_SLOT_BYTES;
+    unsigned char *const start = self->slab.base + first * NUMA_SLAB_SLOT_BYTES;
+    unsigned char *const end_of_batch = start + batch * NUMA_SLAB_SLOT_BYTES;
+    unsigned char *slot = start;
+    do { /* each links to the one above it, so that slots are handed out upwards */
+        unsigned char *const above = slot + NUMA_SLAB_SLOT_BYTES;
         lamina_fill_word(slot + NUMA_SLAB_POISON_OFFSET, NUMA_SLAB_POISON_BYTES, NUMA_SLAB_POISON_WORD);
-        lamina_store_ptr(slot, self->slab.head);
-        self->slab.head = slot;
-    }
+        lamina_store_ptr(slot, above);
+        slot = above;
+    } while (slot != end_of_batch);
+    lamina_store_ptr(end_of_batch - NUMA_SLAB_SLOT_BYTES, self->slab.head);
+    self->slab.head = start;
     self->slab.carved = first + batch;
     return true;
 }

@@ -211,12 +211,17 @@ static bool numa_slab_generic_slab_refill(numa_slab_generic_slab *self)
     if (!self->link.below->ops->commit(self->link.below, end)) {
         return false;
     }
-    for (size_t i = batch; i-- != 0U;) { /* the last first, so that slots are handed out upwards */
-        unsigned char *const slot = self->base + (first + i) * self->cfg.slot_bytes;
+    unsigned char *const start = self->base + first * self->cfg.slot_bytes;
+    unsigned char *const end_of_batch = start + batch * self->cfg.slot_bytes;
+    unsigned char *slot = start;
+    do { /* each links to the one above it, so that slots are handed out upwards */
+        unsigned char *const above = slot + self->cfg.slot_bytes;
         self->link.above->ops->fresh(self->link.above, slot);
-        lamina_store_ptr(slot, self->head);
-        self->head = slot;
-    }
+        lamina_store_ptr(slot, above);
+        slot = above;
+    } while (slot != end_of_batch);
+    lamina_store_ptr(end_of_batch - self->cfg.slot_bytes, self->head);
+    self->head = start;
     self->carved = first + batch;
     return true;
 }

@@ -21,11 +21,16 @@ bool web_connections_refill(web_connections_t *self)
         return false;
     }
     const size_t batch = WEB_CONNECTIONS_BATCH_SLOTS;
-    for (size_t i = batch; i-- != 0U;) { /* the last first, so that slots are handed out upwards */
-        unsigned char *const slot = self->slab.base + (first + i) * WEB_CONNECTIONS_SLOT_BYTES;
-        lamina_store_ptr(slot, self->slab.head);
-        self->slab.head = slot;
-    }
+    unsigned char *const start = self->slab.base + first * WEB_CONNECTIONS_SLOT_BYTES;
+    unsigned char *const end_of_batch = start + batch * WEB_CONNECTIONS_SLOT_BYTES;
+    unsigned char *slot = start;
+    do { /* each links to the one above it, so that slots are handed out upwards */
+        unsigned char *const above = slot + WEB_CONNECTIONS_SLOT_BYTES;
+        lamina_store_ptr(slot, above);
+        slot = above;
+    } while (slot != end_of_batch);
+    lamina_store_ptr(end_of_batch - WEB_CONNECTIONS_SLOT_BYTES, self->slab.head);
+    self->slab.head = start;
     self->slab.carved = first + batch;
     return true;
 }

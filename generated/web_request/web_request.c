@@ -129,28 +129,6 @@ void web_request_reset(web_request_t *self)
     self->bump.chunk = WEB_REQUEST_CHUNK_BYTES;
 }
 
-size_t web_request_mark(const web_request_t *self)
-{
-    const size_t mark = (size_t)(self->bump.cursor - self->bump.base);
-
-    return mark;
-}
-
-bool web_request_rewind(web_request_t *self, size_t mark)
-{
-    const bool out = (mark <= (size_t)(self->bump.cursor - self->bump.base)) &&
-                     (mark % WEB_REQUEST_MIN_ALIGN == 0U);
-    if (out) {
-        unsigned char *const from = self->bump.base + mark;
-        self->bump.cursor = from;
-
-    } else {
-        lamina_set_last_os_error(LAMINA_OS_ERROR_INVALID);
-    }
-
-    return out;
-}
-
 /* The youngest block ends at the cursor. The caller holds what guards the state. */
 static bool web_request_resize_in_place(web_request_t *self, unsigned char *block, size_t old_size,
                                         size_t new_size)

@@ -106,17 +106,35 @@ LAMINA_NODISCARD LAMINA_INLINE void *web_request_alloc_zeroed(web_request_t *sel
     return out;
 }
 
+/* Where the cursor is: what rewind comes back to. O(1). */
+LAMINA_INLINE size_t web_request_mark(const web_request_t *self)
+{
+    const size_t mark = (size_t)(self->bump.cursor - self->bump.base);
+
+    return mark;
+}
+
+/* Frees all blocks younger than `mark`; false, and nothing changed, for a mark that was already rewound past.
+ */
+LAMINA_INLINE bool web_request_rewind(web_request_t *self, size_t mark)
+{
+    const bool out = (mark <= (size_t)(self->bump.cursor - self->bump.base)) &&
+                     (mark % WEB_REQUEST_MIN_ALIGN == 0U);
+    if (LAMINA_LIKELY(out)) {
+        unsigned char *const from = self->bump.base + mark;
+        self->bump.cursor = from;
+
+    } else {
+        lamina_set_last_os_error(LAMINA_OS_ERROR_INVALID);
+    }
+
+    return out;
+}
+
 /* -------------------------------------------- The rest -------------------------------------------- */
 
 /* Frees every object at once; memory above a limit goes back to the system. */
 void web_request_reset(web_request_t *self);
-
-/* Where the cursor is: what rewind comes back to. O(1). */
-size_t web_request_mark(const web_request_t *self);
-
-/* Frees all blocks younger than `mark`; false, and nothing changed, for a mark that was already rewound past.
- */
-bool web_request_rewind(web_request_t *self, size_t mark);
 
 /* Grows or shrinks a block in place: the youngest block while there is room, any block to a smaller size;
  * else false, and nothing changed. `old_size` is what the block was asked for with. O(1). */

@@ -204,6 +204,7 @@ def common(composer: Composer, form: Form, generic: bool, spec: str, command: st
         composer.join(stack.upper, "reset", main, form)) if t)
     S.reclaim = composer.join(main.blocks, "reclaim", main, form)
     S.rewound = composer.upper("rewound", form)
+    S.inline_marks = S.flat and S.can.marks and not S.reclaim and not S.rewound
     S.owns = " || ".join(composer.macro(b.store, "owns", b, form) for b in stack.branches if b.store.x.owns)
     if len(stack.branches) > 1 and S.can.owns:
         S.can.owns = S.can.usable_size = stack.branches[0].store.x.sized == stack.branches[1].store.x.sized and all(

@@ -9,10 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shlex
-import shutil
-import subprocess
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -25,6 +22,7 @@ import click
 
 from ..cli import ENVIRONMENT, SPEC_WRONG, Failed, diagnostics_for, spec_options, tell
 from ..model import Stack
+from ..toolchain import counts, run, runtime_objects, target, tool
 
 OBJECTS, BLOCKS = 512, 32  # most that are live while measuring: of a slab, of a store that takes any size
 MEASURES = ("alloc", "free", "pair")
@@ -50,22 +48,6 @@ class Program:
     folder: Path
     source: str
     flags: list[str]
-
-
-def _tool(name: str, package: str) -> str:
-    found = shutil.which(name)
-    if found is None:
-        raise Failed(ENVIRONMENT, f"{name} is missing; on Debian: apt-get install {package}")
-    return found
-
-
-def _run(command: list[str], cwd: Path, what: str) -> str:
-    """The program's stdout; what goes wrong is told with the first lines of its stderr."""
-    done = subprocess.run(command, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
-    if done.returncode != 0:
-        told = [line for line in done.stderr.splitlines() if not line.startswith("==")][:12]
-        raise Failed(ENVIRONMENT, f"{what} (exit status {done.returncode})" + "".join("\n  " + line for line in told))
-    return done.stdout
 
 
 def _program(stack: Stack, spec: str, form: str, folder: Path) -> Program:
@@ -95,34 +77,12 @@ def _program(stack: Stack, spec: str, form: str, folder: Path) -> Program:
 
 def _runtime(programs: list[Program], root: Path, cc: list[str]) -> dict[str, list[str]]:
     """Compiles the runtime that the programs need, once for each platform; answers the objects."""
-    from ..standalone import runtime_files
-
     out: dict[str, list[str]] = {}
     for platform in {p.stack.options.target for p in programs}:
         mine = [p for p in programs if p.stack.options.target == platform]
         texts = [path.read_text(encoding="utf-8") for p in mine for path in sorted(p.folder.glob("*.[ch]"))]
-        folder = root / f"runtime-{platform}"
-        files = runtime_files(texts, platform)
-        for name, data in files.items():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_bytes(data)
-        sources = sorted(name for name in files if name.endswith(".c"))
-        _run([*cc, "-c", "-I.", *sources], folder, "the runtime does not compile")
-        out[platform] = [str(folder / f"{Path(name).stem}.o") for name in sources]
+        out[platform] = runtime_objects(texts, platform, root / f"runtime-{platform}", cc)
     return out
-
-
-def _count(text: str) -> list[int]:
-    """Instructions between each pair of marks, from callgrind's file. Its "totals" would not do: there, a call that was
-    still open when the counter was zeroed counts again."""
-    parts = re.split(r"^part: ", text, flags=re.M)[1:]
-    marked = [part for part in parts if "--dump-before=budget_end" in part]
-    return [int(total) for part in marked for total in re.findall(r"^summary: (\d+)", part, re.M)]
-
-
-def _target(cc: list[str]) -> str:
-    """The processor that the compiler makes code for, such as x86_64."""
-    return _run([cc[0], "-dumpmachine"], Path.cwd(), f"{cc[0]} does not tell its target").split("-")[0].strip()
 
 
 def _exact(value: Fraction) -> float | int:
@@ -134,14 +94,14 @@ def _measure(program: Program, cc: list[str], valgrind: str, objects: list[str])
     did more. Around an array of objects the loop is taken off, as the empty loops over the array cost it."""
     root = program.folder.parent
     what = f"{program.stack.name}, {program.form}:"
-    _run([*cc, *program.flags, f"-I{root / f'runtime-{program.stack.options.target}'}", "-I.", "-o", "measure", "main.c",
+    run([*cc, *program.flags, f"-I{root / f'runtime-{program.stack.options.target}'}", "-I.", "-o", "measure", "main.c",
           program.source, *objects, "-pthread"], program.folder, f"{what} does not compile")
-    out = _run([valgrind, "--tool=callgrind", "--callgrind-out-file=counted", "--combine-dumps=yes",
+    out = run([valgrind, "--tool=callgrind", "--callgrind-out-file=counted", "--combine-dumps=yes",
                 "--zero-before=budget_begin", "--dump-before=budget_end", "./measure"], program.folder,
                f"{what} can't be measured")
     rounds, objects_more = (int(word) for word in out.split()[-2:])
-    counts = _count((program.folder / "counted").read_text(encoding="utf-8"))
-    few, many = counts[:len(counts) // 2], counts[len(counts) // 2:]
+    found = [each["Ir"] for each in counts((program.folder / "counted").read_text(encoding="utf-8"), "budget_end")]
+    few, many = found[:len(found) // 2], found[len(found) // 2:]
     pair, alloc, *free, store, load = (after - before for before, after in zip(few, many))
     cost = Cost(program.stack.name, program.form)
     if rounds:
@@ -154,7 +114,7 @@ def _measure(program: Program, cc: list[str], valgrind: str, objects: list[str])
 
 def measure(stacks: list[tuple[Stack, str]], forms: tuple[str, ...], cc: list[str]) -> list[Cost]:
     """The costs of every form of every stack, in order. Raises Failed where a tool is missing or fails."""
-    valgrind = _tool("valgrind", "valgrind")
+    valgrind = tool("valgrind", "valgrind")
     with tempfile.TemporaryDirectory(prefix="lamina-budget-") as folder:
         root = Path(folder)
         programs = [_program(stack, spec, form, root / f"{i}-{form}") for i, (stack, spec) in enumerate(stacks)
@@ -240,8 +200,8 @@ def COMMAND(specs: tuple[str, ...], include: tuple[str, ...], only: tuple[str, .
         raise Failed(SPEC_WRONG)
     stacks = [stack for stack, _ in found]
     command = [*shlex.split(cc), *shlex.split(cflags)]
-    _tool(command[0], "gcc")
-    if any(_declared(stack) for stack in stacks) and _target(command) != "x86_64":
+    tool(command[0], "gcc")
+    if any(_declared(stack) for stack in stacks) and target(command) != "x86_64":
         for stack in stacks:  # another processor's instructions are counted, but no budget was made for them
             stack.options.budget = None
         click.echo("lamina: budgets are counted for x86-64, and not held here", err=True)

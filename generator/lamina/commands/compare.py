@@ -1,0 +1,133 @@
+"""lamina compare: a stack against its generic twin, one written by hand, and the general allocators of the machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Iterator
+
+import click
+
+from ..cli import ENVIRONMENT, SPEC_WRONG, Failed, diagnostics_for, spec_options, tell
+from ..comparing import allocators, bounds, patterns, session, subjects, table
+from ..comparing.session import MEASURES, Choice, Tell
+from ..toolchain import tool
+
+#: Rounds of times and latency runs: normally, and where it has to be quick. Nine are enough for an interval.
+ROUNDS, QUICK_ROUNDS = (21, 3), (9, 1)
+TOOLS = {"instructions": ("valgrind", "valgrind"), "calls": ("strace", "strace")}
+
+
+@contextmanager
+def _progress(seconds: float) -> Iterator[Tell]:
+    """A bar with the time left, where somebody watches."""
+    if not sys.stderr.isatty():
+        yield lambda what, done: None
+        return
+    with click.progressbar(length=max(1, round(seconds * 1000)), file=sys.stderr, label="comparing", show_eta=True,
+                           item_show_func=lambda what: what) as bar:
+        yield lambda what, done: bar.update(round(done * 1000), what)
+
+
+def _measures(words: tuple[str, ...]) -> tuple[str, ...]:
+    asked = [word.strip() for given in words for word in given.split(",") if word.strip()]
+    for word in asked:
+        if word not in MEASURES:
+            raise click.UsageError(f"--measure {word}: it may be {', '.join(MEASURES)}")
+    return tuple(m for m in MEASURES if not asked or m in asked)
+
+
+def _write(path: str, text: str) -> None:
+    """To a file, which is there whole or not at all, or to stdout."""
+    if path == "-":
+        click.echo(text)
+        return
+    target = Path(path)
+    handle, staged = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        stream.write(text + "\n")
+    os.chmod(staged, 0o644)
+    os.replace(staged, target)
+
+
+def _command(specs: tuple[str, ...], context: click.Context) -> str:
+    """The command line that measures the same again."""
+    words = ["lamina", "compare", *specs]
+    for option in ("include", "only", "pattern_names", "with_", "measure"):
+        flag = next(p.opts[-1] for p in context.command.params if p.name == option)
+        words += [word for value in context.params[option] for word in (flag, value)]
+    words += ["--quick"] if context.params["quick"] else []
+    for name, flag in (("cc", "--cc"), ("cflags", "--cflags"), ("rounds", "--rounds"),
+                       ("floors", "--floors")):
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            words += [flag, str(context.params[name])]
+    return shlex.join(words)
+
+
+@click.command("compare")
+@spec_options
+@click.option("--quick", is_flag=True, help="Fewer rounds, for a first look: under a minute for a spec.")
+@click.option("--patterns", "pattern_names", multiple=True, metavar="NAME,…", help="Only these patterns; each must be one that the "
+              "stacks can serve.")
+@click.option("--with", "with_", multiple=True, metavar="NAME[=LIBRARY]", help="Only this general allocator, or the one in this "
+              "library; may be repeated. By default all of the table that are here; `--with none`: none of them.")
+@click.option("--measure", multiple=True, metavar="WHAT,…", help=f"Only this: {', '.join(MEASURES)}.")
+@click.option("--rounds", type=click.IntRange(6, 1000), metavar="N", help="Rounds of times; 6 are the fewest that an interval "
+              "can be given for.")
+@click.option("--json", "json_path", metavar="FILE|-", help="Write the result as JSON; with - in place of the table.")
+@click.option("--check-bounds", is_flag=True, help="Exit 1 when the flat form takes more instructions than its twin, or more than "
+              f"{bounds.FLOOR:.2f} times the floor's, or, with {bounds.GAIN_STACKS} stacks or more, the median gain is below {bounds.GAIN:g}.")
+@click.option("--floors", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="DIR",
+              help="Where the allocators written by hand are: DIR/<stack>/<stack>.h and .c.")
+@click.option("--cc", default="gcc", show_default=True, metavar="COMMAND", help="The C compiler.")
+@click.option("--cflags", default="-std=c11 -O2 -DNDEBUG", show_default=True, metavar="FLAGS", help="What it is told.")
+@click.pass_context
+def COMMAND(context: click.Context, specs: tuple[str, ...], include: tuple[str, ...], only: tuple[str, ...], diagnostics: str,
+            warnings: tuple[str, ...], quick: bool, pattern_names: tuple[str, ...], with_: tuple[str, ...], measure: tuple[str, ...],
+            rounds: int | None, json_path: str | None, check_bounds: bool, floors: Path | None, cc: str, cflags: str) -> None:
+    """Compare each stack of SPECS with its generic twin, one written by hand, and malloc.
+
+    All are compiled into the same patterns of allocating and freeing, which are measured in one interleaved run:
+    instructions and cache misses (simulated, exact), times as ratios with intervals, latencies, memory, system calls.
+    A ratio whose interval includes 1 is told as "no difference measured".
+    """
+    from ..pipeline import Options, all_stacks
+
+    if not shlex.split(cc):
+        raise click.UsageError("--cc names no compiler")
+    chosen = patterns.find(pattern_names)
+    measures = _measures(measure)
+    if check_bounds and "instructions" not in measures:
+        raise click.UsageError("--check-bounds needs --measure instructions")
+    if json_path not in (None, "-") and not os.access(Path(json_path).parent, os.W_OK):
+        raise Failed(ENVIRONMENT, f"--json {json_path}: nothing can be written to {Path(json_path).parent}")
+    general = allocators.find(with_)
+    diags = diagnostics_for(warnings)
+    found = [(stack, spec) for stack, spec, _ in all_stacks(specs, Options(include=include, only=only), diags)]
+    tell(diags, diagnostics)
+    if not diags.ok:
+        raise Failed(SPEC_WRONG)
+    command = shlex.split(cc)
+    tool(command[0], "gcc")
+    tools = {name: tool(name, package) for what, (name, package) in TOOLS.items() if what in measures}
+    usual, latencies = QUICK_ROUNDS if quick else ROUNDS
+    choice = Choice(
+        patterns=chosen, asked=bool(pattern_names), general=general, measures=measures, repetitions=rounds or usual,
+        latencies=latencies, bare_times=not quick, cc=command, cflags=shlex.split(cflags),
+        floors=floors or subjects.floors_dir(), tools=tools, workers=len(os.sched_getaffinity(0)),
+        command=_command(specs, context), quick=quick)
+    with tempfile.TemporaryDirectory(prefix="lamina-compare-") as folder, _progress(session.seconds(choice, len(found))) as told:
+        document: dict[str, Any] = session.run(found, choice, Path(folder), told)
+    if json_path:
+        _write(json_path, json.dumps(document, indent=1, ensure_ascii=False))
+    if json_path != "-":
+        click.echo(table.text(document))
+    broken = [bound for bound in document["bounds"] if not bound["holds"]]
+    if check_bounds and broken:
+        raise Failed(SPEC_WRONG, "a bound is broken" + "".join(f"\n  {table.told(bound)}" for bound in broken))

@@ -1,0 +1,1 @@
+"""Comparing an allocator with its generic twin, with one written by hand, and with the general ones of the machine."""
