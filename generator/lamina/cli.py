@@ -57,10 +57,10 @@ class SpecPath(click.ParamType):
         return [CompletionItem(incomplete, type="file")]
 
 
-def spec_options(command: Any) -> Any:
+def spec_options(command: Any, required: bool = True) -> Any:
     """Options of every command that reads specs."""
     for option in (
-        click.argument("specs", nargs=-1, required=True, type=SpecPath()),
+        click.argument("specs", nargs=-1, required=required, type=SpecPath()),
         click.option("-I", "--include", multiple=True, metavar="DIR", help="A folder that require may load Lua files from."),
         click.option("--stack", "only", multiple=True, metavar="NAME", help="Only this stack of the spec; may be repeated."),
         click.option("--diagnostics", type=click.Choice(["text", "json"]), default="text", help="How problems are told."),

@@ -113,7 +113,8 @@ def _context(stack: Stack, S: SimpleNamespace, kind: str, can: set[str]) -> dict
         "kind": kind, "header": f"{S.p}.h", "P": S.p, "T": S.t, "sized": int(S.sized),
         "payload": 0 if S.sized else S.payload_bytes, "room": max(S.payload_bytes, MOST),
         "align": _alignment(stack, S), "frees": int(general or "frees" in can), "resets": int(not general and "resets" in can),
-        "marks": int(not general and "marks" in can), "static": S.static_instance and kind != "generic", "buffer": buffer,
+        "marks": int(not general and "marks" in can), "general": int(general),
+        "resizable": own and S.can.resize, "static": S.static_instance and kind != "generic", "buffer": buffer,
         "buffer_align": buffer_align, "refuses": S.fault and own and kind != "floor",
     }
 
@@ -193,12 +194,12 @@ def prepare(stack: Stack, spec: str, root: Path, cc: Sequence[str], floors: Path
                       present.library)
         subjects.append(one)
         if one.present:
-            _verify(one)
+            verify(one)
     capacity = int(built["flat"].run(["capacity", str(OBJECTS)]).split()[1])
     return Bench(stack, spec, S, can, subjects, built["loop"], capacity)
 
 
-def _verify(subject: Subject) -> None:
+def verify(subject: Subject) -> None:
     """That the malloc which answers is the one that is meant: the loader passes over a library that it can't load."""
     found = subject.run(["whose"]).split(maxsplit=1)[1].strip()
     if subject.library and Path(found).resolve() != Path(subject.library).resolve():
