@@ -17,6 +17,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -142,6 +143,11 @@ static struct trace_block_header *new_block(enum trace_kind kind, size_t bytes)
         return NULL;
     }
     const uint64_t offset = __atomic_fetch_add(&recorder.header->end, bytes, __ATOMIC_RELAXED);
+    struct rlimit limit;
+    if ((getrlimit(RLIMIT_FSIZE, &limit) == 0) && (offset + bytes > limit.rlim_cur)) {
+        stop(EFBIG); /* the kernel would send SIGXFSZ, which ends a program that isn't ready for it */
+        return NULL;
+    }
     int error = EINTR;
     while (error == EINTR) {
         /* Reserved on the disk, since a full disk would end the program with SIGBUS at a write to the mapping. */

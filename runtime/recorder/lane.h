@@ -10,6 +10,10 @@
 
 #include "trace_format.h"
 
+#if defined(__cplusplus)
+extern "C" {
+#endif
+
 struct lane;
 
 /* Begins recording, if the environment names a trace; does nothing the second time. */
@@ -32,5 +36,9 @@ void lane_allocated(struct lane *lane, enum trace_op op, size_t align, size_t si
 void lane_freed(struct lane *lane, const void *pointer);
 /* `begun` is the stamp from before the call, when the old address was still this block's. */
 void lane_reallocated(struct lane *lane, enum trace_op op, uint64_t begun, const void *old, size_t size, const void *result);
+
+#if defined(__cplusplus)
+}
+#endif
 
 #endif
