@@ -170,8 +170,8 @@ static bool write_file(const struct builder *builder, const char *path, struct t
         return trace_fail(error, "%s: %s", path, strerror(errno));
     }
     const bool written = (fwrite(&builder->header, sizeof builder->header, 1, file) == 1U) &&
-                         (fwrite(builder->entries, sizeof *builder->entries, count, file) == count) &&
-                         (fwrite(builder->numbers, sizeof *builder->numbers, count, file) == count);
+                         ((count == 0U) || ((fwrite(builder->entries, sizeof *builder->entries, count, file) == count) &&
+                                            (fwrite(builder->numbers, sizeof *builder->numbers, count, file) == count)));
     const int reason = errno;
     if ((fclose(file) != 0) || !written) {
         return trace_fail(error, "%s: %s", path, strerror(written ? errno : reason));

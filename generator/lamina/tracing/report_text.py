@@ -38,14 +38,14 @@ def oddities(s: dict[str, Any]) -> list[str]:
     """What is not quite as it should be."""
     out = []
     if s["failed"]:
-        out.append(f"{count(s['failed'])} calls got no memory")
+        out.append(f"calls that got no memory: {count(s['failed'])}")
     if s["strange"]:
-        out.append(f"{count(s['strange'])} blocks were freed or resized that this process was not seen to allocate: inherited by "
-                   "fork, or from before the recording")
+        out.append(f"blocks that were freed or resized, but which this process was not seen to allocate: {count(s['strange'])}; inherited "
+                   "by fork, from before the recording, or freed twice")
     if s["replaced"]:
-        out.append(f"{count(s['replaced'])} addresses were given out again without a free that was seen")
+        out.append(f"addresses that were given out again without a free that was seen: {count(s['replaced'])}")
     if s["unwritten"]:
-        out.append(f"{count(s['unwritten'])} stamps belong to calls that were under way when the process was ended")
+        out.append(f"stamps of calls that were under way when the process was ended: {count(s['unwritten'])}")
     return out
 
 
