@@ -262,12 +262,16 @@ static bool has_stamp(const void *block, const struct checked *checked, size_t s
     return first && ((size < checked->size) || (memcmp(bytes + (checked->size - tail), &checked->stamp, tail) == 0));
 }
 
-/* What is asked of a stack whose objects all have one size. */
+/* What is asked of a stack whose objects are all alike. That an object happens to be aligned is no promise. */
 static void check_request(const struct ops *ops, size_t i)
 {
     const size_t size = size_of(&ops->entries[i]);
+    const size_t align = (size_t)1 << ops->entries[i].align_log2;
     if (!SUBJECT_SIZED && !SUBJECT_GENERAL && (size > SUBJECT_PAYLOAD)) {
         cannot(ops, i, "asks for %zu bytes, and its objects have %zu", size, SUBJECT_PAYLOAD);
+    }
+    if (!SUBJECT_SIZED && !SUBJECT_GENERAL && (align > SUBJECT_PROMISED)) {
+        cannot(ops, i, "asks for an alignment of %zu bytes, and its objects have %zu", align, SUBJECT_PROMISED);
     }
 }
 
@@ -282,7 +286,7 @@ static void check_result(const struct ops *ops, size_t i, const void *block, siz
         cannot(ops, i, "asks for %zu bytes, and there is no room for them beside the %zu blocks in use", size_of(entry), live);
     }
     if ((uintptr_t)block % align != 0U) {
-        cannot(ops, i, "asks for an alignment of %zu bytes, which its objects don't have", align);
+        refuse("gave a block that is not aligned as asked", SUBJECT_NAME);
     }
 }
 

@@ -26,6 +26,7 @@ FORMAT, VERSION = "lamina-replay", 1
 SAMPLES = 200  # of the resident memory
 ENOUGH = 20e6  # nanoseconds that the passes of one process take at least, where there is more than one
 MOST_PASSES = 50
+MALLOC_ALIGN = 16  # what malloc promises without being asked
 
 Tell = Callable[[str], None]
 
@@ -57,6 +58,7 @@ class Group:
     loop: Subject
     frees: bool
     resets: bool
+    promised: int  # alignment of every object; 0 where a request says
 
     @property
     def present(self) -> list[Subject]:
@@ -68,6 +70,8 @@ class Group:
         if self.stack is None:
             return []
         out = []
+        if self.promised and self.promised < MALLOC_ALIGN:
+            out.append(f"the stack's objects are aligned to {self.promised} bytes, malloc's to {MALLOC_ALIGN}")
         if not self.frees:
             out.append("the stack has no free: the trace's frees are left out for its forms, and what they would free stays in use")
         return out
@@ -83,7 +87,7 @@ def _general_only(root: Path, choice: Choice) -> Group:
 
     env = environment()
     bare = {"header": "", "P": "", "T": "", "sized": 1, "payload": 0, "room": 65536, "align": 16, "frees": 1, "resets": 0, "marks": 0,
-            "resizable": False, "static": False, "buffer": "", "buffer_align": 16, "refuses": False}
+            "promised": 0, "resizable": False, "static": False, "buffer": "", "buffer_align": 16, "refuses": False}
     folders = {}
     for name, kind in (("malloc", "general"), ("loop", "loop")):
         folders[name] = folder = root / name
@@ -97,14 +101,15 @@ def _general_only(root: Path, choice: Choice) -> Group:
     for member in members:
         if member.present:
             subjects.verify(member)
-    return Group("the general allocators", None, members, Subject("loop", "loop", "the loop", folders["loop"]), True, False)
+    return Group("the general allocators", None, members, Subject("loop", "loop", "the loop", folders["loop"]), True, False, 0)
 
 
 def prepare(stack: Stack, spec: str, root: Path, choice: Choice) -> Group:
     """The programs of one stack, compiled."""
     bench: Bench = subjects.prepare(stack, spec, root / stack.name, [*choice.cc, *choice.cflags], choice.floors, choice.general, [],
                                     driver=main_file(), workers=choice.workers)
-    return Group(stack.name, stack, bench.subjects, bench.loop, "frees" in bench.abilities, "resets" in bench.abilities)
+    return Group(stack.name, stack, bench.subjects, bench.loop, "frees" in bench.abilities, "resets" in bench.abilities,
+                 0 if bench.view.sized else bench.view.align)
 
 
 def served(group: Group, ops: Path, path: str) -> str:
