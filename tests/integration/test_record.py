@@ -240,6 +240,13 @@ def test_the_program_keeps_its_streams_and_arguments(tmp_path: Path) -> None:
     assert done.returncode == 0 and done.stdout == b"in\n-o a b\n" and done.stderr.startswith(b"told\n")
 
 
+def test_folders_with_spaces(tmp_path: Path) -> None:
+    folder = tmp_path / "a folder: mine"
+    folder.mkdir()
+    record(folder / "a trace", "ls", env={"XDG_CACHE_HOME": str(folder)}, cwd=folder)
+    assert report(folder / "a trace")["summary"]["calls"] > 50
+
+
 # What can't be recorded ----------------------------------------------------------------------------------------------
 
 def left_in(folder: Path) -> list[str]:

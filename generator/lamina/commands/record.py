@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import stat
 import struct
-import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -51,21 +49,6 @@ def _find(program: str) -> str:
     if why:
         raise Failed(SPEC_WRONG, f"{program} {why}")
     return found
-
-
-def _run(words: tuple[str, ...], recorder: Path, part: Path) -> int:
-    """Runs the program to its end; how it ended, as waitpid tells it. Ctrl-C is the program's."""
-    preload = " ".join(filter(None, [str(recorder), os.environ.get("LD_PRELOAD", "")]))
-    environment = {**os.environ, "LD_PRELOAD": preload, "LAMINA_RECORD": str(part)}
-    # A handler, not SIG_IGN, which the program would inherit.
-    previous = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGQUIT)}
-    try:
-        child = subprocess.Popen(list(words), env=environment)
-        code = child.wait()
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-    return -code if code < 0 else code << 8
 
 
 def _seen(about: dict[str, Any], program: str) -> str:
@@ -117,7 +100,7 @@ def COMMAND(output: str | None, cc: str, program: tuple[str, ...]) -> None:
     part = folder / "recording"
     try:
         native.call(cc, "create", part, status=ENVIRONMENT, about=str(part))
-        status = _run(program, recorder, part)
+        status = native.run_recorded(program, recorder, part)
         why = _seen(native.ask(cc, "show", part, about=str(part)), program[0])
         if why:
             how = ending(status)

@@ -12,6 +12,7 @@ import json
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import tempfile
 from pathlib import Path
@@ -86,7 +87,14 @@ def build(cc: str = "cc") -> Path:
 
 
 def recorder(cc: str = "cc") -> Path:
-    return build(cc) / "recorder.so"
+    """The recorder, at a path that LD_PRELOAD can name: words there end at spaces and colons."""
+    path = build(cc) / "recorder.so"
+    if not any(c.isspace() or c == ":" for c in str(path)):
+        return path
+    folder = Path(tempfile.mkdtemp(prefix="lamina-recorder-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    shutil.copy(path, folder / path.name)
+    return folder / path.name
 
 
 def call(cc: str, *arguments: str | Path, status: int = SPEC_WRONG, about: str = "") -> str:
@@ -105,3 +113,16 @@ def ask(cc: str, *arguments: str | Path, about: str = "") -> Any:
     return json.loads(call(cc, *arguments, about=about))
 
 
+def run_recorded(words: tuple[str, ...], recorder: Path, part: Path) -> int:
+    """Runs the program to its end; how it ended, as waitpid tells it. Ctrl-C is the program's."""
+    preload = " ".join(filter(None, [str(recorder), os.environ.get("LD_PRELOAD", "")]))
+    environment = {**os.environ, "LD_PRELOAD": preload, "LAMINA_RECORD": str(part)}
+    # A handler, not SIG_IGN, which the program would inherit.
+    previous = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGQUIT)}
+    try:
+        child = subprocess.Popen(list(words), env=environment)
+        code = child.wait()
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+    return -code if code < 0 else code << 8
