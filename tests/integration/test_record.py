@@ -240,6 +240,36 @@ def test_the_program_keeps_its_streams_and_arguments(tmp_path: Path) -> None:
     assert done.returncode == 0 and done.stdout == b"in\n-o a b\n" and done.stderr.startswith(b"told\n")
 
 
+def recording(folder: Path, program: str) -> tuple[subprocess.Popen[bytes], Path]:
+    """lamina record at work on a Lua program that says when it has allocated; and the file that it writes to."""
+    child = subprocess.Popen([tree.PYTHON, str(tree.LAUNCHER), "record", "-o", str(folder / "t"), "--", "lua5.4", "-e", program],
+                             env=tree.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert child.stdout is not None and child.stdout.readline() == b"ready\n"
+    return child, next(folder.glob(".t.*/recording"))
+
+
+WAITING = "local t = {} for i = 1, 9000 do t[i] = {} end print('ready') io.stdout:flush() while true do end"
+
+
+def test_a_request_to_end_is_the_programs(tmp_path: Path) -> None:
+    child, _ = recording(tmp_path, WAITING)
+    child.terminate()
+    _, told = child.communicate(timeout=60)
+    assert child.returncode == 0 and b"lua5.4 was ended by SIGTERM" in told
+    assert left_in(tmp_path) == ["t"] and report(tmp_path / "t")["summary"]["allocs"] > 9000
+
+
+def test_a_recording_that_was_cut_off_itself_can_be_read(tmp_path: Path) -> None:
+    child, part = recording(tmp_path, WAITING)
+    process = json.loads(tree.lamina("trace-report", part, "--processes", "--json"))[0]
+    os.kill(process["pid"], 9)
+    child.kill()
+    child.communicate()
+    found = report(part)
+    assert found["summary"]["allocs"] > 9000
+    assert found["notes"] == ["the recording was cut off before it was finished; all calls until then are here"]
+
+
 def test_folders_with_spaces(tmp_path: Path) -> None:
     folder = tmp_path / "a folder: mine"
     folder.mkdir()

@@ -114,14 +114,22 @@ def ask(cc: str, *arguments: str | Path, about: str = "") -> Any:
 
 
 def run_recorded(words: tuple[str, ...], recorder: Path, part: Path) -> int:
-    """Runs the program to its end; how it ended, as waitpid tells it. Ctrl-C is the program's."""
+    """Runs the program to its end; how it ended, as waitpid tells it. Ctrl-C reaches the program by itself; a request to
+    end is passed on to it, so that there is a trace of what it did until then."""
     preload = " ".join(filter(None, [str(recorder), os.environ.get("LD_PRELOAD", "")]))
     environment = {**os.environ, "LD_PRELOAD": preload, "LAMINA_RECORD": str(part)}
-    # A handler, not SIG_IGN, which the program would inherit.
-    previous = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGQUIT)}
+    started: list[subprocess.Popen[bytes]] = []
+
+    def pass_on(number: int, _: object) -> None:
+        for child in started:
+            child.send_signal(number)
+
+    # Handlers, not SIG_IGN, which the program would inherit.
+    handlers = {signal.SIGINT: lambda *_: None, signal.SIGQUIT: lambda *_: None, signal.SIGTERM: pass_on, signal.SIGHUP: pass_on}
+    previous = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
-        child = subprocess.Popen(list(words), env=environment)
-        code = child.wait()
+        started.append(subprocess.Popen(list(words), env=environment))
+        code = started[0].wait()
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
