@@ -141,6 +141,22 @@ def test_json_goes_to_a_file_beside_the_text(tmp_path: Path, spec: Path) -> None
     assert "nodes\n" in text and json.loads(out.read_text(encoding="utf-8"))["groups"][0]["name"] == "nodes"
 
 
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+@pytest.mark.parametrize("kind", ["general", "loop"])
+def test_the_c_of_replays_is_clean(tmp_path: Path, compiler: str, kind: str) -> None:
+    if not shutil.which(compiler):
+        pytest.skip(f"{compiler} is not here")
+    from lamina.render import environment
+    from lamina.tracing.replaying import BARE
+
+    text = environment().get_template("tools/compare/subject.h.j2").render(BARE, name="malloc", kind=kind, general=int(kind == "general"))
+    (tmp_path / "subject.h").write_text(text, encoding="utf-8")
+    for standard in ("c11", "c17"):
+        tree.run(compiler, f"-std={standard}", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Wundef", "-Werror",
+                 f"-I{tmp_path}", f"-I{tree.ROOT / 'templates' / 'tools' / 'compare'}", "-c", tree.ROOT / "runtime" / "recorder" / "replay.c",
+                 "-o", tmp_path / "replay.o")
+
+
 # What can't be served ------------------------------------------------------------------------------------------------
 
 def refused(trace: Path, *options: object) -> str:

@@ -28,6 +28,10 @@ ENOUGH = 20e6  # nanoseconds that the passes of one process take at least, where
 MOST_PASSES = 50
 MALLOC_ALIGN = 16  # what malloc promises without being asked
 
+#: What subject.h.j2 asks, where there is no stack.
+BARE = {"header": "", "P": "", "T": "", "sized": 1, "payload": 0, "room": 65536, "align": 16, "frees": 1, "resets": 0, "marks": 0,
+        "promised": 0, "resizable": False, "static": False, "buffer": "", "buffer_align": 16, "refuses": False}
+
 Tell = Callable[[str], None]
 
 
@@ -86,13 +90,11 @@ def _general_only(root: Path, choice: Choice) -> Group:
     from ..render import environment
 
     env = environment()
-    bare = {"header": "", "P": "", "T": "", "sized": 1, "payload": 0, "room": 65536, "align": 16, "frees": 1, "resets": 0, "marks": 0,
-            "promised": 0, "resizable": False, "static": False, "buffer": "", "buffer_align": 16, "refuses": False}
     folders = {}
     for name, kind in (("malloc", "general"), ("loop", "loop")):
         folders[name] = folder = root / name
         folder.mkdir(parents=True)
-        text = env.get_template("tools/compare/subject.h.j2").render(bare, name=name, kind=kind, general=int(kind == "general"))
+        text = env.get_template("tools/compare/subject.h.j2").render(BARE, name=name, kind=kind, general=int(kind == "general"))
         (folder / "subject.h").write_text(text, encoding="utf-8")
         run([*choice.cc, *choice.cflags, *(subjects.NO_BUILTIN if kind == "general" else []), "-I.", f"-I{subjects.tools()}", "-o",
              "driver", str(main_file()), "-ldl"], folder, f"{name}: does not compile")
