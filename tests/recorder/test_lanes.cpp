@@ -116,7 +116,7 @@ TEST_CASE("what a lane writes is what the reader reads, 64-bit sizes included")
         allocated(0x7FFF12345678, 1);
         allocated(0x10, SIZE_MAX);
         allocated(0x10000, std::size_t{1} << 40U, TRACE_ALIGNED_ALLOC, std::size_t{1} << 30U);
-        for (const std::uint64_t begun : {0x10, 0x30}) {
+        for (const std::uint64_t begun : {std::uint64_t{0x10}, std::uint64_t{0x30}}) {
             lane *const mine = lane_enter();
             const std::uint64_t stamp = lane_stamp();
             lane_reallocated(mine, TRACE_REALLOC, stamp, at(begun), 77, begun == 0x10 ? at(0x30) : nullptr);
