@@ -303,6 +303,14 @@ def test_a_program_without_a_loader(tmp_path: Path) -> None:
     assert left_in(tmp_path) == ["main.c", "script", "static"]
 
 
+def test_a_program_of_another_word_size(tmp_path: Path) -> None:
+    header = bytearray(Path("/bin/sh").resolve().read_bytes()[:64])
+    header[4] = 3 - header[4]
+    (tmp_path / "other").write_bytes(header)
+    (tmp_path / "other").chmod(0o755)
+    assert "is for another word size than the recorder" in record(tmp_path / "t", tmp_path / "other", status=1)
+
+
 def test_a_program_that_allocates_nothing(tmp_path: Path) -> None:
     (tmp_path / "main.c").write_text("int main(void) { return 3; }\n")
     tree.run(CC, tmp_path / "main.c", "-o", tmp_path / "empty")
@@ -314,14 +322,22 @@ def test_a_program_that_allocates_nothing(tmp_path: Path) -> None:
 def test_no_place_for_the_trace(tmp_path: Path) -> None:
     assert "can't be written: No such file or directory" in record(tmp_path / "no" / "t", "ls", status=4)
     (tmp_path / "folder").mkdir()
-    assert "is a folder" in record(tmp_path / "folder", "ls", status=4)
-    assert left_in(tmp_path) == ["folder"]
+    assert "a trace goes to a file" in record(tmp_path / "folder", "ls", status=4)
+    os.mkfifo(tmp_path / "pipe")
+    assert "a trace goes to a file" in record(tmp_path / "pipe", "ls", status=4)
+    assert left_in(tmp_path) == ["folder", "pipe"] and (tmp_path / "pipe").is_fifo()
+    assert "it is no regular file" in tree.lamina("trace-report", "/dev/null", status=1)
 
 
 def test_no_compiler(tmp_path: Path) -> None:
     assert "no-such-cc is missing" in tree.lamina("record", "--cc", "no-such-cc", "-o", tmp_path / "t", "--", "ls", status=4)
     assert "no-such-cc is missing" in tree.lamina("trace-report", "--cc", "no-such-cc", TRACES[0], status=4)
     assert left_in(tmp_path) == []
+
+
+def test_an_installed_lamina_records_too(prefix: Path, tmp_path: Path) -> None:
+    tree.run(prefix / "bin" / "lamina", "record", "-o", tmp_path / "t", "--", "ls")
+    assert "calls in " in tree.run(prefix / "bin" / "lamina", "trace-report", tmp_path / "t")
 
 
 # Reports -------------------------------------------------------------------------------------------------------------
@@ -360,6 +376,8 @@ def test_a_report_says_what_the_calls_say(trace: Path) -> None:
     assert sum(p[1] for p in summary["points"]) == summary["frees"]
     assert max(p[5] for p in summary["points"]) == peak
     text = tree.lamina("trace-report", trace)
+    busiest = max(sum(p[:3]) for p in summary["points"]) / ((summary["last_ns"] - summary["first_ns"]) / 1e9 / len(summary["points"]))
+    assert f"busiest: {busiest:,.0f} a second" in text
     assert f"{len(found):,} calls in " in text and f"in {summary['peak_objects']:,} blocks" in text
 
 
@@ -380,6 +398,10 @@ def test_a_page_of_pictures(trace: Path, tmp_path: Path) -> None:
     assert len(names) == len(set(names))
     assert set(re.findall(r'(?:href="#|url\(#)([^")]+)', text)) <= set(names)
     assert "prefers-color-scheme: dark" in text and "@media print" in text
+    streamed = tree.lamina("trace-report", trace, "-o", "/dev/stdout", "--processes")
+    assert "<svg" not in streamed  # a list of processes has no page
+    assert "<svg" in subprocess.run([tree.PYTHON, str(tree.LAUNCHER), "trace-report", str(trace), "-o", "/dev/stdout"], capture_output=True,
+                                    text=True, env=tree.environment()).stdout
     before = page.read_bytes()
     tree.lamina("trace-report", trace, "-o", page)
     assert page.read_bytes() == before

@@ -89,8 +89,8 @@ def COMMAND(output: str | None, cc: str, program: tuple[str, ...]) -> None:
         raise click.UsageError("what is to be recorded? lamina record -o FILE -- PROGRAM [ARGUMENT]...")
     found = _find(program[0])
     target = Path(output if output is not None else f"{os.path.basename(found)}.trace")
-    if target.is_dir():
-        raise Failed(ENVIRONMENT, f"{target}: is a folder")
+    if target.exists() and not target.is_file():
+        raise Failed(ENVIRONMENT, f"{target}: is a folder or a device; a trace goes to a file")
     recorder = native.recorder(cc)
     # Beside the target: there is room for the trace, or there isn't, in one place.
     try:

@@ -13,7 +13,11 @@ from ..tracing import trace as traces
 
 
 def write(path: str, text: str) -> None:
-    """A file that is there whole or not at all."""
+    """A file that is there whole or not at all; what is no file, such as /dev/stdout, is written to as it is."""
+    if os.path.exists(path) and not os.path.isfile(path):
+        with open(path, "w", encoding="utf-8", errors="replace") as stream:
+            stream.write(text)
+        return
     target = Path(path).resolve()
     handle, staged = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:

@@ -25,10 +25,21 @@ def rate(s: dict[str, Any]) -> str:
     return f"{s['calls'] / took:,.0f} a second" if took > 0 else "no time between the first and the last"
 
 
+def busiest(s: dict[str, Any]) -> str:
+    """The interval with the most calls that were an allocation, a free or a resize."""
+    step = seconds(s) / len(s["points"])
+    calls = [p[0] + p[1] + p[2] for p in s["points"]]
+    at = calls.index(max(calls))
+    if step <= 0:
+        return ""
+    return f"busiest: {calls[at] / step:,.0f} a second, in the {duration(step * 1e9)} from {duration(at * step * 1e9)} on"
+
+
 def headline(s: dict[str, Any]) -> list[str]:
     threads = sum(1 for t in s["threads"] if t["calls"])
     return [f"{count(s['calls'])} calls in {duration(s['last_ns'] - s['first_ns'])}, {rate(s)}; "
             f"{threads} thread{'s' if threads != 1 else ''}",
+            *filter(None, [busiest(s)]),
             f"peak: {size(s['peak_bytes'])} in {count(s['peak_objects'])} blocks, at call {count(s['peak_call'])}, "
             f"{duration(s['peak_ns'] - s['first_ns'])} after the first; most blocks at once: {count(s['most_objects'])}",
             f"asked for in all: {size(s['bytes'])}; never freed: {count(s['live_objects'])} blocks, {size(s['live_bytes'])}"]
