@@ -22,12 +22,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#define FIRST_BLOCK ((size_t)16 << 10U) /* what a thread of few calls costs */
-#define LARGEST_BLOCK ((size_t)256 << 10U)
+#define FIRST_BLOCK      ((size_t)16 << 10U) /* what a thread of few calls costs */
+#define LARGEST_BLOCK    ((size_t)256 << 10U)
 #define EVENTS_PER_CLOCK 256U
 /* Room that an event needs at most, with a change of thread and a time before it. */
 #define ROOM_MOST (TRACE_EVENT_MOST + 2U * (TRACE_VARINT_MOST + 1U))
-#define HIGH_FD 1000 /* out of the way of programs that expect their files to be 3, 4, 5 */
+#define HIGH_FD   1000 /* out of the way of programs that expect their files to be 3, 4, 5 */
 
 struct lane {
     size_t at;   /* bytes written to the payload */
@@ -368,7 +368,8 @@ static bool open_trace(void)
         (void)close(recorder.fd);
         recorder.fd = high;
     }
-    void *const header = mmap(NULL, sizeof(struct trace_file_header), PROT_READ | PROT_WRITE, MAP_SHARED, recorder.fd, 0);
+    void *const header = mmap(NULL, sizeof(struct trace_file_header), PROT_READ | PROT_WRITE, MAP_SHARED, recorder.fd,
+                              0);
     if (header == MAP_FAILED) {
         return false;
     }
@@ -587,7 +588,8 @@ void lane_freed(struct lane *lane, const void *pointer)
     end_event(lane, &event);
 }
 
-void lane_reallocated(struct lane *lane, enum trace_op op, uint64_t begun, const void *old, size_t size, const void *result)
+void lane_reallocated(struct lane *lane, enum trace_op op, uint64_t begun, const void *old, size_t size,
+                      const void *result)
 {
     const uint64_t ended = lane_stamp();
     if ((result == NULL) && ((size != 0U) || (old == NULL))) {

@@ -35,7 +35,8 @@ uint64_t lane_stamp(void);
 void lane_allocated(struct lane *lane, enum trace_op op, size_t align, size_t size, const void *result);
 void lane_freed(struct lane *lane, const void *pointer);
 /* `begun` is the stamp from before the call, when the old address was still this block's. */
-void lane_reallocated(struct lane *lane, enum trace_op op, uint64_t begun, const void *old, size_t size, const void *result);
+void lane_reallocated(struct lane *lane, enum trace_op op, uint64_t begun, const void *old, size_t size,
+                      const void *result);
 
 #if defined(__cplusplus)
 }

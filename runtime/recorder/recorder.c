@@ -26,7 +26,8 @@ static struct {
 } next;
 static atomic_bool resolved;
 
-/* ------------------------------------------------- Before they are known ------------------------------------------------- */
+/* ------------------------------------------------- Before they are known
+ * ------------------------------------------------- */
 
 /* dlsym may allocate before it has told us where malloc is. That little comes from here, and is never given back. */
 static _Alignas(64) unsigned char first_bytes[(size_t)32 << 10U];
@@ -111,7 +112,8 @@ static __attribute__((destructor)) void end(void)
     lane_end_process();
 }
 
-/* ------------------------------------------------------ The functions ----------------------------------------------------- */
+/* ------------------------------------------------------ The functions
+ * ----------------------------------------------------- */
 
 /* The stamp follows the allocation: whoever frees the block, or had its address before, has another one. */
 static inline void allocated(enum trace_op op, size_t align, size_t size, const void *result)

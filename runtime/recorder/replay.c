@@ -34,7 +34,7 @@
 
 /* What malloc promises without being asked. */
 #define MALLOC_ALIGN ((size_t)16)
-#define STAMP_BYTES sizeof(uint64_t)
+#define STAMP_BYTES  sizeof(uint64_t)
 
 struct ops {
     const struct ops_header *header;
@@ -62,11 +62,13 @@ static subject_t *opened(void)
     return self;
 }
 
-/* -------------------------------------------------- The trace's calls ----------------------------------------------- */
+/* -------------------------------------------------- The trace's calls -----------------------------------------------
+ */
 
 static void *pages(size_t bytes)
 {
-    void *const at = mmap(NULL, (bytes != 0U) ? bytes : 1U, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    void *const at = mmap(NULL, (bytes != 0U) ? bytes : 1U, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
     if (at == MAP_FAILED) {
         refuse(strerror(errno), "mmap");
     }
@@ -129,10 +131,12 @@ static inline size_t align_of(const struct ops_entry *entry)
     return (asked > MALLOC_ALIGN) ? asked : MALLOC_ALIGN;
 }
 
-/* ------------------------------------------------------- The loop --------------------------------------------------- */
+/* ------------------------------------------------------- The loop ---------------------------------------------------
+ */
 
 /* Entries from `from` up to `to`; the first that got no memory, or `to`. */
-static inline __attribute__((always_inline)) size_t run(subject_t *self, const struct ops *ops, size_t from, size_t to, bool touches)
+static inline __attribute__((always_inline)) size_t run(subject_t *self, const struct ops *ops, size_t from, size_t to,
+                                                        bool touches)
 {
     void **const slots = ops->slots;
     for (size_t i = from; i < to; i++) {
@@ -177,7 +181,8 @@ static APART size_t run_touching(subject_t *self, const struct ops *ops, size_t 
 static void expect_end(size_t reached, size_t end, const struct ops *ops)
 {
     if (reached != end) {
-        (void)dprintf(STDERR_FILENO, "%s gave no memory for call %llu\n", SUBJECT_NAME, (unsigned long long)ops->calls[reached]);
+        (void)dprintf(STDERR_FILENO, "%s gave no memory for call %llu\n", SUBJECT_NAME,
+                      (unsigned long long)ops->calls[reached]);
         _exit(3);
     }
 }
@@ -225,14 +230,16 @@ static void keep_live(const struct ops *ops, void **scratch)
     }
 }
 
-/* ------------------------------------------------------- Checking --------------------------------------------------- */
+/* ------------------------------------------------------- Checking ---------------------------------------------------
+ */
 
 struct checked {
     uint64_t stamp;
     size_t size;
 };
 
-static _Noreturn __attribute__((format(printf, 3, 4))) void cannot(const struct ops *ops, size_t i, const char *format, ...)
+static _Noreturn __attribute__((format(printf, 3, 4))) void cannot(const struct ops *ops, size_t i, const char *format,
+                                                                   ...)
 {
     char why[160];
     va_list arguments;
@@ -280,10 +287,12 @@ static void check_result(const struct ops *ops, size_t i, const void *block, siz
     const struct ops_entry *const entry = &ops->entries[i];
     const size_t align = (size_t)1 << entry->align_log2;
     if ((block == NULL) && (align > MALLOC_ALIGN)) {
-        cannot(ops, i, "asks for %zu bytes, aligned to %zu, and gets none beside the %zu blocks in use", size_of(entry), align, live);
+        cannot(ops, i, "asks for %zu bytes, aligned to %zu, and gets none beside the %zu blocks in use", size_of(entry),
+               align, live);
     }
     if (block == NULL) {
-        cannot(ops, i, "asks for %zu bytes, and there is no room for them beside the %zu blocks in use", size_of(entry), live);
+        cannot(ops, i, "asks for %zu bytes, and there is no room for them beside the %zu blocks in use", size_of(entry),
+               live);
     }
     if ((uintptr_t)block % align != 0U) {
         refuse("gave a block that is not aligned as asked", SUBJECT_NAME);
@@ -316,7 +325,8 @@ static void check(const char *path)
                                 : subject_resize(self, *slot, size_of(&entry[1]), size_of(entry), MALLOC_ALIGN);
         check_result(&ops, i, block, live);
         live += (entry->kind == OPS_ALLOC) ? 1U : 0U;
-        if ((entry->kind == OPS_RESIZE) && !has_stamp(block, mine, (size_of(entry) < mine->size) ? size_of(entry) : mine->size)) {
+        if ((entry->kind == OPS_RESIZE) &&
+            !has_stamp(block, mine, (size_of(entry) < mine->size) ? size_of(entry) : mine->size)) {
             refuse("lost bytes in a resize", SUBJECT_NAME);
         }
         *mine = (struct checked){(uint64_t)i * UINT64_C(0x9E3779B97F4A7C15), size_of(entry)};
@@ -327,7 +337,8 @@ static void check(const char *path)
     (void)dprintf(STDOUT_FILENO, "served\n");
 }
 
-/* ------------------------------------------------------- Measuring -------------------------------------------------- */
+/* ------------------------------------------------------- Measuring --------------------------------------------------
+ */
 
 /* Where callgrind's counter begins and is written down. */
 APART void compare_begin(void);

@@ -144,8 +144,8 @@ static bool visit(void *context, const struct trace_call *call)
         (call->effect != TRACE_REPLACES)) {
         return true;
     }
-    builder->own_slots =
-        grown(builder, builder->own_slots, &builder->own_room, (size_t)call->slot + 1U, sizeof *builder->own_slots);
+    builder->own_slots = grown(builder, builder->own_slots, &builder->own_room, (size_t)call->slot + 1U,
+                               sizeof *builder->own_slots);
     if (builder->no_memory) {
         return false;
     }
@@ -170,8 +170,9 @@ static bool write_file(const struct builder *builder, const char *path, struct t
         return trace_fail(error, "%s: %s", path, strerror(errno));
     }
     const bool written = (fwrite(&builder->header, sizeof builder->header, 1, file) == 1U) &&
-                         ((count == 0U) || ((fwrite(builder->entries, sizeof *builder->entries, count, file) == count) &&
-                                            (fwrite(builder->numbers, sizeof *builder->numbers, count, file) == count)));
+                         ((count == 0U) ||
+                          ((fwrite(builder->entries, sizeof *builder->entries, count, file) == count) &&
+                           (fwrite(builder->numbers, sizeof *builder->numbers, count, file) == count)));
     const int reason = errno;
     if ((fclose(file) != 0) || !written) {
         return trace_fail(error, "%s: %s", path, strerror(written ? errno : reason));

@@ -30,7 +30,8 @@ struct walk {
     struct trace_totals *totals;
 };
 
-/* ------------------------------------------------- Address to slot ------------------------------------------------- */
+/* ------------------------------------------------- Address to slot -------------------------------------------------
+ */
 
 static size_t home(const struct walk *walk, uint64_t address)
 {
@@ -94,7 +95,8 @@ static bool insert(struct walk *walk, uint64_t address, uint32_t slot)
     return true;
 }
 
-/* ------------------------------------------------------ Slots ------------------------------------------------------ */
+/* ------------------------------------------------------ Slots ------------------------------------------------------
+ */
 
 static uint32_t take_slot(struct walk *walk)
 {
@@ -138,7 +140,8 @@ static uint32_t *pending_of(struct walk *walk, uint32_t lane)
     return &walk->pending[lane];
 }
 
-/* ----------------------------------------------------- The calls --------------------------------------------------- */
+/* ----------------------------------------------------- The calls ---------------------------------------------------
+ */
 
 enum outcome { GO_ON, ENDED, NO_MEMORY };
 
@@ -158,7 +161,8 @@ static enum outcome tell(const struct walk *walk, const struct trace_call *call)
     return walk->visit(walk->context, call) ? GO_ON : ENDED;
 }
 
-static enum outcome tell_block(const struct walk *walk, const struct trace_event *event, enum trace_effect effect, uint32_t slot)
+static enum outcome tell_block(const struct walk *walk, const struct trace_event *event, enum trace_effect effect,
+                               uint32_t slot)
 {
     struct trace_call call = call_of(walk, event, effect);
     call.slot = slot;
@@ -279,8 +283,9 @@ static enum outcome take(struct walk *walk, const struct trace_event *event)
     return (event->op == TRACE_FREE) ? release(walk, event) : allocate(walk, event);
 }
 
-bool trace_visit(const struct trace *trace, uint32_t process, bool (*visit)(void *context, const struct trace_call *call),
-                 void *context, struct trace_totals *totals, struct trace_error *error)
+bool trace_visit(const struct trace *trace, uint32_t process,
+                 bool (*visit)(void *context, const struct trace_call *call), void *context,
+                 struct trace_totals *totals, struct trace_error *error)
 {
     struct walk walk = {.free_slots = NO_SLOT, .visit = visit, .context = context, .totals = totals};
     *totals = (struct trace_totals){0};

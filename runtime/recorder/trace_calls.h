@@ -48,8 +48,9 @@ struct trace_totals {
 
 /* Takes each call to `visit`, in order; false from it ends the way. False: `error` tells why, or is empty if it was
  * `visit` that ended it. */
-bool trace_visit(const struct trace *trace, uint32_t process, bool (*visit)(void *context, const struct trace_call *call),
-                 void *context, struct trace_totals *totals, struct trace_error *error);
+bool trace_visit(const struct trace *trace, uint32_t process,
+                 bool (*visit)(void *context, const struct trace_call *call), void *context,
+                 struct trace_totals *totals, struct trace_error *error);
 
 #if defined(__cplusplus)
 }

@@ -3,7 +3,8 @@
 
 #include <stdlib.h>
 
-/* ---------------------------------------------------- One lane ----------------------------------------------------- */
+/* ---------------------------------------------------- One lane -----------------------------------------------------
+ */
 
 struct lane {
     uint32_t number;
@@ -16,9 +17,9 @@ struct lane {
     uint64_t time;
     uint64_t event_number; /* in its block, from 1, for messages */
     struct trace_event event;
-    uint64_t ends; /* a realloc's second stamp, */
+    uint64_t ends;      /* a realloc's second stamp, */
     uint64_t ends_time; /* and its time: the thread may have waited in between */
-    bool open;     /* the block was never closed: a zero ends it */
+    bool open;          /* the block was never closed: a zero ends it */
 };
 
 enum step { STEP_EVENT, STEP_END, STEP_DAMAGED };
@@ -139,10 +140,10 @@ static bool decode_call(struct lane *lane, unsigned first)
 {
     struct trace_event *const event = &lane->event;
     const unsigned op = first & TRACE_OP_MASK;
-    const unsigned foreign = (op == TRACE_FREE)         ? TRACE_FRESH
-                             : trace_is_realloc(op)     ? 0U
-                             : (op == TRACE_FAILED)     ? TRACE_FRESH | TRACE_GONE | TRACE_RECENT
-                                                        : TRACE_FRESH | TRACE_GONE;
+    const unsigned foreign = (op == TRACE_FREE)     ? TRACE_FRESH
+                             : trace_is_realloc(op) ? 0U
+                             : (op == TRACE_FAILED) ? TRACE_FRESH | TRACE_GONE | TRACE_RECENT
+                                                    : TRACE_FRESH | TRACE_GONE;
     if ((first & foreign) != 0U) {
         return false;
     }
@@ -251,11 +252,12 @@ bool trace_measure_block(const struct trace_block *block, size_t *used, uint64_t
     *used = (size_t)(lane->at - block->payload);
     const unsigned long long number = lane->event_number;
     free(lane);
-    return (step == STEP_END) || trace_fail(error, "it is damaged: event %llu of the block at byte %llu is none", number,
-                                            (unsigned long long)block->offset);
+    return (step == STEP_END) || trace_fail(error, "it is damaged: event %llu of the block at byte %llu is none",
+                                            number, (unsigned long long)block->offset);
 }
 
-/* ------------------------------------------------- All lanes, merged ------------------------------------------------ */
+/* ------------------------------------------------- All lanes, merged ------------------------------------------------
+ */
 
 struct trace_cursor {
     const struct trace *trace;
@@ -315,8 +317,8 @@ static bool find_lanes(struct trace_cursor *cursor, struct trace_error *error)
         }
         if (header->lane > trace->block_count) {
             free(lanes);
-            return trace_fail(error, "it is damaged: block %zu is of lane %u, and there are %zu blocks", i + 1U, header->lane,
-                              trace->block_count);
+            return trace_fail(error, "it is damaged: block %zu is of lane %u, and there are %zu blocks", i + 1U,
+                              header->lane, trace->block_count);
         }
         if (header->lane >= room) {
             const size_t more = 2U * ((size_t)header->lane + 1U);
@@ -396,8 +398,9 @@ void trace_cursor_close(struct trace_cursor *cursor)
     }
 }
 
-/* Whether calls may be missing before `stamp`. A thread that is ended in the middle of a call leaves the two stamps of a
- * realloc at most; a process of one thread that ended by itself was in no call. What is missing beyond that was lost. */
+/* Whether calls may be missing before `stamp`. A thread that is ended in the middle of a call leaves the two stamps of
+ * a realloc at most; a process of one thread that ended by itself was in no call. What is missing beyond that was lost.
+ */
 static bool explain_gap(struct trace_cursor *cursor, uint64_t stamp, struct trace_error *error)
 {
     const bool alone = (cursor->process->record.ended != 0U) && (cursor->lane_count == 1U) && (cursor->threads == 1U);
@@ -406,7 +409,7 @@ static bool explain_gap(struct trace_cursor *cursor, uint64_t stamp, struct trac
     if (cursor->gaps <= most) {
         return true;
     }
-    return trace_fail(error, "it is damaged: calls of process %u between the %lluth and the %lluth are missing",
+    return trace_fail(error, "it is damaged: calls of process %u between number %llu and number %llu are missing",
                       cursor->process->number, (unsigned long long)cursor->stamp, (unsigned long long)stamp);
 }
 
@@ -419,7 +422,7 @@ bool trace_next(struct trace_cursor *cursor, struct trace_event *event, struct t
     struct lane *const lane = cursor->heap[0];
     *event = lane->event;
     if (event->stamp <= cursor->stamp) {
-        return trace_fail(error, "it is damaged: two calls of process %u are the %lluth", cursor->process->number,
+        return trace_fail(error, "it is damaged: two calls of process %u have the number %llu", cursor->process->number,
                           (unsigned long long)event->stamp);
     }
     cursor->threads = (event->thread > cursor->threads) ? event->thread : cursor->threads;

@@ -21,11 +21,11 @@ struct trace_event {
     bool failed;            /* it gave NULL, and changed nothing */
     uint32_t thread;        /* from 1, in order of first call */
     uint32_t lane;
-    uint64_t stamp; /* of this moment */
-    uint64_t time;  /* nanoseconds since the trace began; never less than that of the event before */
-    uint64_t size;  /* bytes asked for */
-    uint64_t align; /* of the aligned forms; 0 of all others */
-    uint64_t old;   /* address that free and realloc were given; 0: NULL */
+    uint64_t stamp;   /* of this moment */
+    uint64_t time;    /* nanoseconds since the trace began; never less than that of the event before */
+    uint64_t size;    /* bytes asked for */
+    uint64_t align;   /* of the aligned forms; 0 of all others */
+    uint64_t old;     /* address that free and realloc were given; 0: NULL */
     uint64_t address; /* address that an allocation gave; 0: none */
 };
 

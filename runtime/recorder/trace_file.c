@@ -21,7 +21,8 @@ bool trace_fail(struct trace_error *error, const char *format, ...)
     return false;
 }
 
-/* ------------------------------------------------- The file header ------------------------------------------------- */
+/* ------------------------------------------------- The file header -------------------------------------------------
+ */
 
 static bool check_header(const struct trace *trace, struct trace_error *error)
 {
@@ -30,8 +31,8 @@ static bool check_header(const struct trace *trace, struct trace_error *error)
         return trace_fail(error, "it was recorded on a machine with another order of bytes");
     }
     if (header->version != TRACE_VERSION) {
-        return trace_fail(error, "its format has version %u, and this Lamina reads version %u: record it again", header->version,
-                          TRACE_VERSION);
+        return trace_fail(error, "its format has version %u, and this Lamina reads version %u: record it again",
+                          header->version, TRACE_VERSION);
     }
     if ((header->state != TRACE_OPEN) && (header->state != TRACE_FINISHED)) {
         return trace_fail(error, "it is damaged: its header has the unknown state %u", header->state);
@@ -63,7 +64,8 @@ static bool read_header(struct trace *trace, struct trace_error *error)
     return check_header(trace, error);
 }
 
-/* ----------------------------------------------------- Blocks ------------------------------------------------------ */
+/* ----------------------------------------------------- Blocks ------------------------------------------------------
+ */
 
 static bool append_block(struct trace *trace, const struct trace_block *block, struct trace_error *error)
 {
@@ -80,7 +82,8 @@ static bool append_block(struct trace *trace, const struct trace_block *block, s
 }
 
 /* One block at `offset`; `end` is where the blocks end by the header, or by the file. */
-static bool read_block(const struct trace *trace, uint64_t offset, uint64_t end, struct trace_block *block, struct trace_error *error)
+static bool read_block(const struct trace *trace, uint64_t offset, uint64_t end, struct trace_block *block,
+                       struct trace_error *error)
 {
     const size_t number = trace->block_count + 1U;
     const unsigned long long place = offset;
@@ -102,7 +105,8 @@ static bool read_block(const struct trace *trace, uint64_t offset, uint64_t end,
     block->room = header->capacity - sizeof *header;
     if ((header->state == TRACE_BLOCK_CLOSED) || (header->kind == TRACE_PROCESS)) {
         if (header->used > block->room) {
-            return trace_fail(error, "it is damaged: block %zu, at byte %llu, says to hold more than it has", number, place);
+            return trace_fail(error, "it is damaged: block %zu, at byte %llu, says to hold more than it has", number,
+                              place);
         }
         block->room = header->used;
     }
@@ -152,12 +156,14 @@ static bool read_blocks(struct trace *trace, struct trace_error *error)
     }
     if (finished && ((trace->bytes > trace->header.end) || (trace->block_count != trace->header.blocks))) {
         return trace_fail(error, "it is damaged: it has %zu blocks in %zu bytes, and its header says %u in %llu",
-                          trace->block_count, trace->bytes, trace->header.blocks, (unsigned long long)trace->header.end);
+                          trace->block_count, trace->bytes, trace->header.blocks,
+                          (unsigned long long)trace->header.end);
     }
     return true;
 }
 
-/* ---------------------------------------------------- Processes ---------------------------------------------------- */
+/* ---------------------------------------------------- Processes ----------------------------------------------------
+ */
 
 static int by_number(const void *a, const void *b)
 {
@@ -217,7 +223,8 @@ static bool blocks_have_processes(const struct trace *trace, struct trace_error 
     for (size_t i = 0; i < trace->block_count; i++) {
         const uint32_t number = trace->blocks[i].header.process;
         if (trace_process_of(trace, number) == NULL) {
-            return trace_fail(error, "it is damaged: block %zu belongs to process %u, which has no entry", i + 1U, number);
+            return trace_fail(error, "it is damaged: block %zu belongs to process %u, which has no entry", i + 1U,
+                              number);
         }
     }
     return true;
@@ -229,7 +236,8 @@ const struct trace_process_info *trace_process_of(const struct trace *trace, uin
     return bsearch(&key, trace->processes, trace->process_count, sizeof key, by_number);
 }
 
-/* ------------------------------------------------- Opening, closing ------------------------------------------------ */
+/* ------------------------------------------------- Opening, closing ------------------------------------------------
+ */
 
 static bool read_all(struct trace *trace, bool allow_partial, struct trace_error *error)
 {

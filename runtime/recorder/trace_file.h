@@ -38,7 +38,7 @@ struct trace {
     const unsigned char *data;
     size_t bytes;
     struct trace_file_header header;
-    bool partial;           /* the file is cut off, and the caller asked for what is there */
+    bool partial;               /* the file is cut off, and the caller asked for what is there */
     struct trace_block *blocks; /* in the order of the file; TRACE_PROCESS ones too */
     size_t block_count;
     struct trace_process_info *processes; /* in the order of their numbers, which may have holes */

@@ -49,8 +49,8 @@ static bool still_runs(const struct trace_process *process)
 }
 
 /* The payload of a block's finished form: its bytes, and how many. */
-static bool payload_of(const struct trace_block *block, struct trace_process *process, const unsigned char **payload, size_t *used,
-                       struct trace_error *error)
+static bool payload_of(const struct trace_block *block, struct trace_process *process, const unsigned char **payload,
+                       size_t *used, struct trace_error *error)
 {
     uint64_t events;
     *payload = block->payload;
@@ -63,7 +63,8 @@ static bool payload_of(const struct trace_block *block, struct trace_process *pr
     return (block->header.state == TRACE_BLOCK_CLOSED) || trace_measure_block(block, used, &events, error);
 }
 
-static bool write_block(FILE *file, const struct trace_block *block, struct trace_file_header *header, struct trace_error *error)
+static bool write_block(FILE *file, const struct trace_block *block, struct trace_file_header *header,
+                        struct trace_error *error)
 {
     static const unsigned char zeros[8];
     struct trace_process process;

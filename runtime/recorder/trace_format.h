@@ -30,10 +30,10 @@
 /* ------------------------------------------------- File header ------------------------------------------------- */
 
 /* The first byte is none of ASCII, and the line ends show a file that went through a conversion of text. */
-#define TRACE_MAGIC "\x89LTR\r\n\x1a\n"
+#define TRACE_MAGIC       "\x89LTR\r\n\x1a\n"
 #define TRACE_MAGIC_BYTES 8U
-#define TRACE_VERSION 1U
-#define TRACE_ORDER 0x01020304U
+#define TRACE_VERSION     1U
+#define TRACE_ORDER       0x01020304U
 
 enum trace_state {
     TRACE_OPEN = 1U,     /* being written, or the recording was cut off before `finish` */
@@ -129,10 +129,10 @@ enum trace_op {
 };
 
 #define TRACE_OP_MASK 0x0FU
-#define TRACE_NEAR 0x10U   /* the stamp is the lane's last one plus 1, and not written */
-#define TRACE_RECENT 0x20U /* the address is in the lane's table of recent ones: one byte, its place there */
-#define TRACE_FRESH 0x40U  /* realloc of NULL: no old address */
-#define TRACE_GONE 0x80U   /* free of NULL; realloc to no bytes, which freed: no new address */
+#define TRACE_NEAR    0x10U /* the stamp is the lane's last one plus 1, and not written */
+#define TRACE_RECENT  0x20U /* the address is in the lane's table of recent ones: one byte, its place there */
+#define TRACE_FRESH   0x40U /* realloc of NULL: no old address */
+#define TRACE_GONE    0x80U /* free of NULL; realloc to no bytes, which freed: no new address */
 
 /*
  * The rest of an event, in this order. Numbers are varints: seven bits a byte, the lowest first.
@@ -153,8 +153,8 @@ enum trace_op {
  */
 
 #define TRACE_RECENT_ENTRIES 256U
-#define TRACE_VARINT_MOST 10U
-#define TRACE_EVENT_MOST 64U /* no event is longer */
+#define TRACE_VARINT_MOST    10U
+#define TRACE_EVENT_MOST     64U /* no event is longer */
 
 /* What encoding and decoding share: the lane's memory of what came before. All zero at the start of a block, but for
  * `stamp`. */
@@ -251,8 +251,7 @@ static inline uint64_t trace_block_checksum(const struct trace_block_header *hea
                                             size_t used)
 {
     const size_t from = offsetof(struct trace_block_header, process);
-    const uint64_t fields =
-        trace_checksum(header->kind, (const unsigned char *)header + from, sizeof *header - from);
+    const uint64_t fields = trace_checksum(header->kind, (const unsigned char *)header + from, sizeof *header - from);
     return trace_checksum(fields, payload, used);
 }
 

@@ -11,8 +11,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char *const NAMES[TRACE_OPS] = {"",        "malloc",   "calloc", "realloc", "reallocarray", "free",  "aligned_alloc",
-                                             "posix_memalign", "memalign", "valloc", "pvalloc", "",             "",      ""};
+static const char *const NAMES[TRACE_OPS] = {"",
+                                             "malloc",
+                                             "calloc",
+                                             "realloc",
+                                             "reallocarray",
+                                             "free",
+                                             "aligned_alloc",
+                                             "posix_memalign",
+                                             "memalign",
+                                             "valloc",
+                                             "pvalloc",
+                                             "",
+                                             "",
+                                             ""};
 static const char *const EFFECTS[TRACE_EFFECTS] = {"allocates", "frees",   "resizes", "nothing",
                                                    "fails",     "strange", "replaces"};
 
@@ -22,7 +34,8 @@ static int refuse(const struct trace_error *error)
     return 1;
 }
 
-/* ------------------------------------------------------- JSON ------------------------------------------------------ */
+/* ------------------------------------------------------- JSON ------------------------------------------------------
+ */
 
 /* Bytes above ASCII go as they are: a path is in whatever encoding it is in. */
 static void put_string(const char *text, size_t bytes)
@@ -80,7 +93,8 @@ static void put_process(const struct trace_process_info *process, uint64_t event
     (void)printf("}");
 }
 
-/* ----------------------------------------------------- Commands ---------------------------------------------------- */
+/* ----------------------------------------------------- Commands ----------------------------------------------------
+ */
 
 static bool count_events(const struct trace *trace, uint32_t process, uint64_t *events, struct trace_error *error)
 {
@@ -149,16 +163,16 @@ static void put_sizes(const struct summary *summary)
     for (size_t i = 0; i < SUMMARY_CLASSES; i++) {
         const struct summary_class *const c = &summary->sizes[i];
         if (c->allocs != 0U) {
-            (void)printf("%s{\"log2\": %zu, \"requests\": %" PRIu64 ", \"bytes\": %" PRIu64 ", \"peak\": %" PRIu64 "}", between, i,
-                         c->allocs, c->bytes, c->peak);
+            (void)printf("%s{\"log2\": %zu, \"requests\": %" PRIu64 ", \"bytes\": %" PRIu64 ", \"peak\": %" PRIu64 "}",
+                         between, i, c->allocs, c->bytes, c->peak);
             between = ", ";
         }
     }
     (void)printf("], \"distinct_sizes\": %zu, \"sizes\": [", summary->exact_count);
     for (size_t i = 0; (i < summary->exact_count) && (i < 32U); i++) {
         const struct summary_size *const size = &summary->exact[i];
-        (void)printf("%s{\"size\": %" PRIu64 ", \"requests\": %" PRIu64 ", \"peak\": %" PRIu64 "}", (i != 0U) ? ", " : "", size->size,
-                     size->allocs, size->peak);
+        (void)printf("%s{\"size\": %" PRIu64 ", \"requests\": %" PRIu64 ", \"peak\": %" PRIu64 "}",
+                     (i != 0U) ? ", " : "", size->size, size->allocs, size->peak);
     }
     (void)printf("], ");
 }
@@ -168,8 +182,8 @@ static void put_threads(const struct summary *summary)
     (void)printf("\"threads\": [");
     for (size_t i = 0; i < summary->thread_count; i++) {
         const struct summary_thread *const t = &summary->threads[i];
-        (void)printf("%s{\"thread\": %zu, \"calls\": %" PRIu64 ", \"allocs\": %" PRIu64 ", \"bytes\": %" PRIu64 ", \"frees\": %" PRIu64
-                     ", \"foreign_frees\": %" PRIu64 "}",
+        (void)printf("%s{\"thread\": %zu, \"calls\": %" PRIu64 ", \"allocs\": %" PRIu64 ", \"bytes\": %" PRIu64
+                     ", \"frees\": %" PRIu64 ", \"foreign_frees\": %" PRIu64 "}",
                      (i != 0U) ? ", " : "", i + 1U, t->calls, t->allocs, t->bytes, t->frees, t->foreign_frees);
     }
     (void)printf("], ");
@@ -180,8 +194,8 @@ static void put_points(const struct summary *summary)
     (void)printf("\"points\": [");
     for (size_t i = 0; i < SUMMARY_POINTS; i++) {
         const struct summary_point *const p = &summary->points[i];
-        (void)printf("%s[%" PRIu64 ", %" PRIu64 ", %" PRIu64 ", %" PRIu64 ", %" PRIu64 ", %" PRIu64 "]", (i != 0U) ? ", " : "",
-                     p->allocs, p->frees, p->resizes, p->bytes, p->objects, p->most_bytes);
+        (void)printf("%s[%" PRIu64 ", %" PRIu64 ", %" PRIu64 ", %" PRIu64 ", %" PRIu64 ", %" PRIu64 "]",
+                     (i != 0U) ? ", " : "", p->allocs, p->frees, p->resizes, p->bytes, p->objects, p->most_bytes);
     }
     (void)printf("]");
 }
@@ -246,10 +260,10 @@ static int summarize(const struct trace *trace, uint32_t process)
 static bool dump_call(void *context, const struct trace_call *call)
 {
     (void)context;
-    (void)printf("%" PRIu64 " %s %s thread=%" PRIu32 " slot=%" PRIu32 " size=%" PRIu64 " old=%" PRIu64 " align=%" PRIu64 " moved=%d time=%" PRIu64
-                 "\n",
-                 call->number, NAMES[call->op], EFFECTS[call->effect], call->thread, call->slot, call->size, call->old_size, call->align,
-                 call->moved ? 1 : 0, call->time);
+    (void)printf("%" PRIu64 " %s %s thread=%" PRIu32 " slot=%" PRIu32 " size=%" PRIu64 " old=%" PRIu64 " align=%" PRIu64
+                 " moved=%d time=%" PRIu64 "\n",
+                 call->number, NAMES[call->op], EFFECTS[call->effect], call->thread, call->slot, call->size,
+                 call->old_size, call->align, call->moved ? 1 : 0, call->time);
     return true;
 }
 

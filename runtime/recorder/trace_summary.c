@@ -28,7 +28,8 @@ static unsigned class_of(uint64_t value)
     return (value <= 1U) ? 0U : 64U - (unsigned)__builtin_clzll(value - 1U);
 }
 
-/* ------------------------------------------------------ Tables ----------------------------------------------------- */
+/* ------------------------------------------------------ Tables -----------------------------------------------------
+ */
 
 static void *grown(struct maker *maker, void *array, size_t *room, size_t need, size_t entry)
 {
@@ -78,7 +79,8 @@ static uint32_t exact_of(struct maker *maker, uint64_t size)
     if ((maker->places == NULL) || (summary->exact_count >= maker->mask / 2U)) {
         grow_places(maker);
     }
-    summary->exact = grown(maker, summary->exact, &maker->exact_room, summary->exact_count + 1U, sizeof *summary->exact);
+    summary->exact = grown(maker, summary->exact, &maker->exact_room, summary->exact_count + 1U,
+                           sizeof *summary->exact);
     if (maker->no_memory) {
         return 0;
     }
@@ -105,7 +107,8 @@ static struct summary_thread *thread_of(struct maker *maker, uint32_t thread)
     return &summary->threads[thread - 1U];
 }
 
-/* ------------------------------------------------- Blocks come and go ---------------------------------------------- */
+/* ------------------------------------------------- Blocks come and go ----------------------------------------------
+ */
 
 static void count_in(struct maker *maker, struct block *block, uint64_t size)
 {
@@ -147,7 +150,8 @@ static void note_peak(struct maker *maker, const struct trace_call *call)
         summary->peak_call = call->number;
         summary->peak_time = call->time;
     }
-    summary->most_objects = (summary->live_objects > summary->most_objects) ? summary->live_objects : summary->most_objects;
+    summary->most_objects = (summary->live_objects > summary->most_objects) ? summary->live_objects
+                                                                            : summary->most_objects;
     point->most_bytes = (summary->live_bytes > point->most_bytes) ? summary->live_bytes : point->most_bytes;
 }
 
@@ -201,7 +205,8 @@ static void add_resize(struct maker *maker, struct summary_thread *thread, const
     note_peak(maker, call);
 }
 
-/* -------------------------------------------------------- Time ----------------------------------------------------- */
+/* -------------------------------------------------------- Time -----------------------------------------------------
+ */
 
 /* Goes on to the interval of this time; what lives is carried over those between. */
 static void go_to(struct maker *maker, uint64_t time)

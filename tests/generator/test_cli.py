@@ -103,7 +103,7 @@ def test_wrong_spec_is_1(lamina):
 
 @pytest.mark.parametrize("arguments, told", [
     (["genrate", "good.lua"], "did you mean 'generate'?"),
-    (["frobnicate"], "it has budget, check, completion"),
+    (["frobnicate"], "it has budget, check, comp"),
     (["generate"], "Missing argument"),
     (["generate", "--dryrun", "good.lua"], "Did you mean --dry-run?"),
     (["generate", "--diagnostics", "xml", "good.lua"], "'xml' is not one of"),

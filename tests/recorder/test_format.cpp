@@ -5,11 +5,20 @@
 
 #include <limits>
 
-namespace
-{
+namespace {
 
-const std::uint64_t NUMBERS[] = {0, 1, 127, 128, 16383, 16384, UINT32_MAX, UINT64_C(1) << 32U, UINT64_C(1) << 62U, UINT64_C(1) << 63U,
-                                 UINT64_MAX - 1U, UINT64_MAX};
+const std::uint64_t NUMBERS[] = {0,
+                                 1,
+                                 127,
+                                 128,
+                                 16383,
+                                 16384,
+                                 UINT32_MAX,
+                                 UINT64_C(1) << 32U,
+                                 UINT64_C(1) << 62U,
+                                 UINT64_C(1) << 63U,
+                                 UINT64_MAX - 1U,
+                                 UINT64_MAX};
 
 } // namespace
 

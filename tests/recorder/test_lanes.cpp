@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The recorder's lanes by themselves: many threads write about blocks of an allocator that exists on paper only, so that
-// the sanitizers may watch, which don't get along with a preloaded malloc.
+// The recorder's lanes by themselves: many threads write about blocks of an allocator that exists on paper only, so
+// that the sanitizers may watch, which don't get along with a preloaded malloc.
 #include "lane.h"
 #include "trace_bytes.hpp"
 #include "trace_finish.h"
@@ -17,12 +17,10 @@
 #include <thread>
 #include <unistd.h>
 
-namespace
-{
+namespace {
 
 // A trace in the making, in a folder of its own.
-class Recording
-{
+class Recording {
   public:
     Recording()
     {
@@ -40,8 +38,14 @@ class Recording
         (void)rmdir(folder_.c_str());
     }
 
-    std::string open() const { return folder_ + "/open"; }
-    std::string done() const { return folder_ + "/done"; }
+    std::string open() const
+    {
+        return folder_ + "/open";
+    }
+    std::string done() const
+    {
+        return folder_ + "/done";
+    }
 
     // Runs `body` in a process that records, and gives its wait status.
     template <class Body> int run(Body body) const
@@ -68,7 +72,8 @@ class Recording
             FAIL(error.text);
         }
         std::ifstream file(done(), std::ios::binary);
-        return traces::read(traces::Bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>()), process);
+        return traces::read(traces::Bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>()),
+                            process);
     }
 
   private:
@@ -129,8 +134,9 @@ TEST_CASE("what a lane writes is what the reader reads, 64-bit sizes included")
     }) == 0);
     const auto found = recording.read();
     CHECK(found.error.empty());
-    CHECK(found.calls == std::vector<std::string>{"alloc 0 1", "alloc 1 18446744073709551615", "alloc 2 1099511627776", "resize 1 77",
-                                                  "fails 77", "nothing 0", "free 1 77", "free 0 1", "fails 18446744073709551614"});
+    CHECK(found.calls == std::vector<std::string>{"alloc 0 1", "alloc 1 18446744073709551615", "alloc 2 1099511627776",
+                                                  "resize 1 77", "fails 77", "nothing 0", "free 1 77", "free 0 1",
+                                                  "fails 18446744073709551614"});
     CHECK(found.raw[2].align == std::size_t{1} << 30U);
 }
 

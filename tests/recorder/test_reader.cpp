@@ -13,15 +13,17 @@ using traces::Lane;
 using traces::read;
 using Calls = std::vector<std::string>;
 
-namespace
-{
+namespace {
 
 // A small trace with everything in it: two processes, two lanes, every kind of event.
 File everything()
 {
     Lane one;
     one.alloc(1, 24, 0x1000).alloc(2, UINT64_MAX / 3, 0x7FFFFFFFF000, TRACE_CALLOC).time(5000);
-    one.realloc(3, 6, 0x1000, 48, 0x2000).alloc(7, 100, 0x3000, TRACE_MEMALIGN, 12).free(9, 0).failed(10, TRACE_MALLOC, UINT64_MAX);
+    one.realloc(3, 6, 0x1000, 48, 0x2000)
+        .alloc(7, 100, 0x3000, TRACE_MEMALIGN, 12)
+        .free(9, 0)
+        .failed(10, TRACE_MALLOC, UINT64_MAX);
     one.thread(3).free(11, 0x2000).realloc(12, 13, 0, 5, 0x5000).realloc(14, 15, 0x5000, 0, 0).free(16, 0xDEAD1);
     Lane two;
     two.alloc(4, 64, 0x1000).free(5, 0x1000).alloc(8, 32, 0x1000);
@@ -49,8 +51,19 @@ TEST_CASE("lanes are merged by stamp, and a realloc lets go of its address befor
 {
     const auto found = read(everything().bytes());
     REQUIRE(found.error.empty());
-    const Calls wanted = {"alloc 0 24", "alloc 1 6148914691236517205", "alloc 2 64", "free 2 64", "resize 0 48", "alloc 2 100",
-                          "alloc 3 32", "nothing 0",    "fails 18446744073709551615", "free 0 48", "alloc 0 5", "free 0 5", "strange 0"};
+    const Calls wanted = {"alloc 0 24",
+                          "alloc 1 6148914691236517205",
+                          "alloc 2 64",
+                          "free 2 64",
+                          "resize 0 48",
+                          "alloc 2 100",
+                          "alloc 3 32",
+                          "nothing 0",
+                          "fails 18446744073709551615",
+                          "free 0 48",
+                          "alloc 0 5",
+                          "free 0 5",
+                          "strange 0"};
     CHECK(found.calls == wanted);
     CHECK(found.totals.calls == 13U);
     CHECK(found.totals.slots == 4U);
@@ -87,7 +100,7 @@ TEST_CASE("a call that is missing is never passed over in silence")
     Lane lane;
     lane.alloc(1, 10, 0x1000).alloc(3, 20, 0x2000).free(4, 0x1000);
     const auto lost = read(File().process(0).events(0, 0, lane).bytes());
-    CHECK(says(lost.error, "calls of process 0 between the 1th and the 3th are missing"));
+    CHECK(says(lost.error, "calls of process 0 between number 1 and number 3 are missing"));
     // A process that was killed may have been in the middle of a call, which is counted.
     const auto killed = read(File().process(0, TRACE_CUT).events(0, 0, lane).bytes());
     CHECK(killed.error.empty());
@@ -105,7 +118,8 @@ TEST_CASE("a stamp that two calls have is damage")
     Lane one, two;
     one.alloc(1, 10, 0x1000).alloc(2, 10, 0x2000);
     two.alloc(2, 10, 0x3000);
-    CHECK(says(read(File().process(0).events(0, 0, one).events(0, 1, two).bytes()).error, "two calls of process 0 are the 2th"));
+    CHECK(says(read(File().process(0).events(0, 0, one).events(0, 1, two).bytes()).error,
+               "two calls of process 0 have the number 2"));
 }
 
 TEST_CASE("what is no trace is told apart")
@@ -117,7 +131,8 @@ TEST_CASE("what is no trace is told apart")
     Bytes converted = right;
     converted.erase(converted.begin() + 4); // "\r\n" became "\n"
     CHECK(says(error_of(converted), "conversion of line ends"));
-    CHECK(says(error_of(Bytes(right.begin(), right.begin() + 20)), "it is cut off: 20 bytes are less than a trace's header"));
+    CHECK(says(error_of(Bytes(right.begin(), right.begin() + 20)),
+               "it is cut off: 20 bytes are less than a trace's header"));
     File newer = everything();
     newer.header.version = 2;
     CHECK(says(error_of(newer.bytes()), "has version 2, and this Lamina reads version 1"));
@@ -167,8 +182,7 @@ TEST_CASE("every changed byte of a finished file is noticed")
     }
 }
 
-namespace
-{
+namespace {
 
 // Makes the checksums of a damaged file right, as far as its blocks can still be walked, so that the damage gets
 // through to the decoder.
@@ -180,7 +194,8 @@ void mend(Bytes &bytes)
     trace_block_header block;
     while (at + sizeof block <= bytes.size()) {
         std::memcpy(&block, bytes.data() + at, sizeof block);
-        if (block.capacity < sizeof block || block.capacity > bytes.size() - at || block.used > block.capacity - sizeof block) {
+        if (block.capacity < sizeof block || block.capacity > bytes.size() - at ||
+            block.used > block.capacity - sizeof block) {
             break;
         }
         block.checksum = trace_block_checksum(&block, bytes.data() + at + sizeof block, block.used);

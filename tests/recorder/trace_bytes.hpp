@@ -20,8 +20,7 @@
 #include <string>
 #include <vector>
 
-namespace traces
-{
+namespace traces {
 
 using Bytes = std::vector<unsigned char>;
 
@@ -32,12 +31,14 @@ inline void varint(Bytes &to, std::uint64_t value)
 }
 
 // A lane's events. Addresses are always written as differences: the table of recent ones is the recorder's tests'.
-class Lane
-{
+class Lane {
   public:
-    explicit Lane(std::uint64_t stamp = 0) : first_(stamp), stamp_(stamp) {}
+    explicit Lane(std::uint64_t stamp = 0) : first_(stamp), stamp_(stamp)
+    {
+    }
 
-    Lane &alloc(std::uint64_t stamp, std::uint64_t size, std::uint64_t address, int op = TRACE_MALLOC, unsigned align_log2 = 0)
+    Lane &alloc(std::uint64_t stamp, std::uint64_t size, std::uint64_t address, int op = TRACE_MALLOC,
+                unsigned align_log2 = 0)
     {
         begin(op, stamp);
         if (trace_is_aligned_form(static_cast<unsigned>(op))) {
@@ -53,9 +54,11 @@ class Lane
         return address == 0 ? *this : put_address(address);
     }
 
-    Lane &realloc(std::uint64_t begun, std::uint64_t ended, std::uint64_t old, std::uint64_t size, std::uint64_t address)
+    Lane &realloc(std::uint64_t begun, std::uint64_t ended, std::uint64_t old, std::uint64_t size,
+                  std::uint64_t address)
     {
-        begin(TRACE_REALLOC | static_cast<int>((old == 0 ? TRACE_FRESH : 0U) | (address == 0 ? TRACE_GONE : 0U)), begun);
+        begin(TRACE_REALLOC | static_cast<int>((old == 0 ? TRACE_FRESH : 0U) | (address == 0 ? TRACE_GONE : 0U)),
+              begun);
         varint(bytes, ended - begun);
         stamp_ = ended;
         varint(bytes, size);
@@ -87,7 +90,10 @@ class Lane
         return *this;
     }
 
-    std::uint64_t first() const { return first_; }
+    std::uint64_t first() const
+    {
+        return first_;
+    }
 
     Bytes bytes;
 
@@ -115,8 +121,7 @@ class Lane
 };
 
 // A finished file.
-class File
-{
+class File {
   public:
     File()
     {
@@ -127,7 +132,8 @@ class File
         header.header_bytes = sizeof header;
     }
 
-    File &process(std::uint32_t number, std::uint32_t ended = TRACE_EXITED, std::uint32_t forked_from = 0, std::uint64_t fork_stamp = 0)
+    File &process(std::uint32_t number, std::uint32_t ended = TRACE_EXITED, std::uint32_t forked_from = 0,
+                  std::uint64_t fork_stamp = 0)
     {
         trace_process record = {};
         record.pid = 100 + number;
@@ -147,7 +153,8 @@ class File
         return block(TRACE_EVENTS, process, lane, events.first(), events.bytes);
     }
 
-    File &block(std::uint32_t kind, std::uint32_t process, std::uint32_t lane, std::uint64_t stamp, const Bytes &payload)
+    File &block(std::uint32_t kind, std::uint32_t process, std::uint32_t lane, std::uint64_t stamp,
+                const Bytes &payload)
     {
         trace_block_header h = {};
         const std::size_t padded = (payload.size() + 7U) / 8U * 8U;

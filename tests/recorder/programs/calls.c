@@ -37,16 +37,17 @@ static void expect(int condition, const char *what)
     }
 }
 
-/* ----------------------------------------------- Each function, each ending ---------------------------------------------- */
+/* ----------------------------------------------- Each function, each ending
+ * ---------------------------------------------- */
 
 static void forms(void)
 {
     void *out = NULL;
     free(used(malloc(10007)));
-    free(used(calloc(7, 1433)));                                  /* 10031 */
+    free(used(calloc(7, 1433)));                    /* 10031 */
     void *block = used(realloc(used(NULL), 10037)); /* gcc makes malloc of a NULL that it sees */
     block = used(realloc(block, 10039));
-    block = used(reallocarray(block, 3, 3353));                   /* 10059 */
+    block = used(reallocarray(block, 3, 3353)); /* 10059 */
     expect(realloc(block, 0) == NULL, "realloc to nothing\n");
     free(used(aligned_alloc(128, 10112)));
     expect(posix_memalign(&out, 256, 10061) == 0, "posix_memalign\n");
@@ -69,7 +70,8 @@ static void forms(void)
     free(used(malloc(0)));
 }
 
-/* ---------------------------------------------------------- Threads ------------------------------------------------------ */
+/* ---------------------------------------------------------- Threads
+ * ------------------------------------------------------ */
 
 enum { THREADS = 6, ROUNDS = 20000, BOX = 128 };
 
@@ -147,7 +149,8 @@ static void short_threads(void)
     }
 }
 
-/* ------------------------------------------------------- Fork and ends --------------------------------------------------- */
+/* ------------------------------------------------------- Fork and ends
+ * --------------------------------------------------- */
 
 static void forks(void)
 {

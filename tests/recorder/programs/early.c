@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Preloaded behind the recorder, and brought to life before it: the first calls of a process come from its constructor. */
+/* Preloaded behind the recorder, and brought to life before it: the first calls of a process come from its constructor.
+ */
 #include <stdlib.h>
 
 __attribute__((constructor)) static void first(void)

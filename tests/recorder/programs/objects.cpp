@@ -7,8 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace
-{
+namespace {
 
 template <std::size_t N> struct Sized {
     unsigned char bytes[N];
@@ -36,7 +35,7 @@ int main()
     delete[] array;
     void *raw = ::operator new(30029, std::nothrow);
     __asm__ volatile("" : "+r"(raw) : : "memory");
-    ::operator delete(raw, std::size_t{30029});
+    ::operator delete (raw, std::size_t{30029});
     std::vector<std::string> words;
     words.reserve(1000);
     for (int i = 0; i < 100; i++) {
