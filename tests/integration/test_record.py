@@ -345,6 +345,7 @@ def test_an_installed_lamina_records_too(prefix: Path, tmp_path: Path) -> None:
 def test_the_tree_has_traces_of_three_programs() -> None:
     assert [t.stem for t in TRACES] == ["lua_tables", "python_json", "sqlite_mixed"]
     assert sum(t.stat().st_size for t in TRACES) < 200000
+    assert all(t.stat().st_size < 4 * report(t)["summary"]["calls"] for t in TRACES)
 
 
 @pytest.mark.parametrize("trace", TRACES, ids=lambda t: t.stem)

@@ -227,6 +227,39 @@ TEST_CASE("a process that is killed has lost no call")
     CHECK(found.calls.size() == 50000U);
 }
 
+TEST_CASE("a call from within another call's writing is counted, not written")
+{
+    const Recording recording;
+    CHECK(recording.run([] {
+        allocated(0x1000, 1);
+        lane *const outer = lane_enter(); // what a signal's handler would interrupt
+        allocated(0x2000, 2);
+        lane_allocated(outer, TRACE_MALLOC, 0, 3, at(0x3000));
+        lane_leave();
+        allocated(0x4000, 4);
+    }) == 0);
+    CHECK(recording.read().calls == std::vector<std::string>{"alloc 0 1", "alloc 1 3", "alloc 2 4"});
+    trace_error error = {};
+    trace *const opened = trace_open(recording.done().c_str(), false, &error);
+    REQUIRE(opened != nullptr);
+    CHECK(opened->header.missed == 1U);
+    trace_close(opened);
+}
+
+TEST_CASE("calls about few addresses take few bytes")
+{
+    const Recording recording;
+    CHECK(recording.run([] {
+        for (unsigned i = 0; i < 20000; i++) {
+            allocated(0x7F0000001000U + 4096U * (i % 8U), 24);
+            freed(0x7F0000001000U + 4096U * (i % 8U));
+        }
+    }) == 0);
+    CHECK(recording.read().calls.size() == 40000U);
+    std::ifstream file(recording.done(), std::ios::binary | std::ios::ate);
+    CHECK(file.tellg() < 110000); // 3 bytes and 2, where an address that wasn't seen lately takes 3 or more
+}
+
 TEST_CASE("a limit to the size of files ends the recording, not the program")
 {
     const Recording recording;
