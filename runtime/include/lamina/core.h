@@ -91,13 +91,23 @@ typedef enum lamina_status {
  * that is no status gets a phrase that says so. */
 const char *lamina_status_text(lamina_status status);
 
-/* The value that the last platform error takes where Lamina refuses a request before asking the platform. It is
- * EINVAL on every POSIX system; the hosted platforms assert that it equals their own. */
+/* The value that the last platform error takes where Lamina refuses a request before asking the platform, and the one
+ * for what this platform can't do at all. They are the system's own names for it (EINVAL and ENOTSUP;
+ * ERROR_INVALID_PARAMETER and ERROR_NOT_SUPPORTED), which the hosted platforms assert. */
+#if defined(_WIN32)
+#define LAMINA_OS_ERROR_INVALID 87
+#define LAMINA_OS_ERROR_UNSUPPORTED 50
+#elif defined(__APPLE__)
 #define LAMINA_OS_ERROR_INVALID 22
+#define LAMINA_OS_ERROR_UNSUPPORTED 45
+#else
+#define LAMINA_OS_ERROR_INVALID 22
+#define LAMINA_OS_ERROR_UNSUPPORTED 95
+#endif
 
-/* The platform's error code (errno) of the calling thread's last operation that failed; 0 when none has. Success
- * leaves it alone, so read it only after a failure. Costs one thread-local load. On the freestanding platform
- * there are no threads to tell apart and one value serves all. */
+/* The platform's error code (errno; GetLastError() on Windows) of the calling thread's last operation that failed; 0
+ * when none has. Success leaves it alone, so read it only after a failure. Costs one thread-local load. On the
+ * freestanding platform there are no threads to tell apart and one value serves all. */
 int lamina_last_os_error(void);
 void lamina_set_last_os_error(int error);
 

@@ -4,7 +4,8 @@
  *
  * Set the policy before the first touch: it decides where pages go when they come into being and moves none. Kernel
  * interface, no libnuma. Errors as in os.h; a machine or a kernel that can't do what was asked makes the call fail,
- * so "it returned true" means that the policy holds.
+ * so "it returned true" means that the policy holds. What a platform can't do is LAMINA_OS_ERROR_UNSUPPORTED: every
+ * policy but DEFAULT on macOS, whose machines have one node; on Windows see lamina_numa_reserve().
  */
 #ifndef LAMINA_NUMA_H
 #define LAMINA_NUMA_H
@@ -34,12 +35,29 @@ typedef enum lamina_numa_policy {
 LAMINA_NODISCARD bool lamina_numa_apply(void *p, size_t bytes, lamina_numa_policy policy, const uint16_t *nodes,
                                         size_t count);
 
+/* lamina_os_reserve() and lamina_os_map_ex() with a policy from the start, so that no page can be touched before it
+ * holds: NULL and nothing mapped when it can't. Populated memory is populated on its nodes. The one way on Windows,
+ * which sets a node when it maps and never after; there the policies are PREFERRED and DEFAULT. A node beyond the
+ * machine's is EINVAL, on Windows by a check of our own, since the system takes any number. */
+LAMINA_NODISCARD void *lamina_numa_reserve(size_t bytes, lamina_numa_policy policy, const uint16_t *nodes,
+                                           size_t count);
+LAMINA_NODISCARD void *lamina_numa_map(size_t bytes, unsigned flags, size_t *page_got, lamina_numa_policy policy,
+                                       const uint16_t *nodes, size_t count);
+
 /* The node of the processor that the calling thread runs on at this moment; -1 on failure. */
 int lamina_numa_current_node(void);
 
 /* How many nodes this process may take memory from; 0 on failure (a kernel without NUMA: ENOSYS). Their numbers
  * need not be contiguous: lamina_numa_node_allowed() tells. */
 unsigned lamina_numa_node_count(void);
+
+/* Their numbers in ascending order: up to `capacity` of them go to `nodes`, *count says how many there are. */
+LAMINA_NODISCARD bool lamina_numa_nodes(uint16_t *nodes, size_t capacity, size_t *count);
+
+/* How far memory of node `to` is from a processor of node `from`, as the firmware tells it: 10 within a node, 20 for
+ * twice as far. -1 on failure: EINVAL for a node that doesn't exist. Windows doesn't tell (unsupported). Reads a file
+ * of /sys on Linux, so ask once. */
+int lamina_numa_distance(uint16_t from, uint16_t to);
 
 /* True when the process may take memory from this node. False for every node where the kernel has no NUMA. */
 bool lamina_numa_node_allowed(uint16_t node);

@@ -146,30 +146,70 @@ LAMINA_INLINE void lamina_atomic_raise_size_relaxed(size_t *at, size_t value)
 
 /* ---------------------------------------------- Who is calling ------------------------------------------------ */
 
+/* Two functions, however the platform tells:
+ *
+ * lamina_thread_id() is a number that no two living threads share; never 0. A thread that starts after another ended
+ * may get the ended one's number. It is the address of a thread-local byte, on Windows of the thread's environment
+ * block: an instruction or two.
+ *
+ * lamina_thread_index() is 0, 1, 2, … in the order in which threads first ask: for choosing a shard, modulo their
+ * count. A thread keeps its number; those of ended threads aren't given out again. Two or three instructions once it
+ * has one; a call on Windows. */
+
+LAMINA_COLD unsigned lamina_thread_index_claim_(void);
+
+#if defined(_WIN32)
+/* The compiler's thread-local variables cost a call and a heap block a thread on Windows, so that neither is one. */
+LAMINA_INLINE uintptr_t lamina_thread_id(void)
+{
+    uintptr_t block; /* the thread's environment block, which the processor's gs (fs) register points to */
+#if defined(__x86_64__)
+    __asm__("movq %%gs:0x30, %0" : "=r"(block));
+#elif defined(__i386__)
+    __asm__("movl %%fs:0x18, %0" : "=r"(block));
+#else
+#error "Lamina's runtime for Windows is for x86"
+#endif
+    return block;
+}
+
+LAMINA_INLINE unsigned lamina_thread_index(void)
+{
+    return lamina_thread_index_claim_();
+}
+#elif !__STDC_HOSTED__
+/* The program's lamina_port_thread_id() and lamina_port_thread_index() where it defines them; else there is one thread,
+ * and their answers are 1 and 0. */
+uintptr_t lamina_thread_id(void);
+
+LAMINA_INLINE unsigned lamina_thread_index(void)
+{
+    return lamina_thread_index_claim_();
+}
+#else
+#if defined(__APPLE__)
+#define LAMINA_THREAD_LOCAL __thread /* the system has one model only */
+#else
 /* Initial-exec: the byte's offset from the thread pointer is known when the program is loaded, so that its address
  * takes two instructions and no call even in position-independent code. That claims this byte and the index below
  * of the space that the loader keeps for libraries opened late. */
 #define LAMINA_THREAD_LOCAL __thread __attribute__((tls_model("initial-exec")))
+#endif
 
 extern LAMINA_THREAD_LOCAL unsigned char lamina_thread_byte_;
 extern LAMINA_THREAD_LOCAL unsigned lamina_thread_index_plus_one_;
 
-/* A number that no two living threads share; never 0. It is the address of a thread-local byte. A thread that
- * starts after another ended may get the ended one's number. */
 LAMINA_INLINE uintptr_t lamina_thread_id(void)
 {
     return (uintptr_t)&lamina_thread_byte_;
 }
 
-LAMINA_COLD unsigned lamina_thread_index_claim_(void);
-
-/* 0, 1, 2, … in the order in which threads first ask: for choosing a shard, modulo their count. A thread keeps its
- * number; those of ended threads aren't given out again. Two or three instructions once it has one. */
 LAMINA_INLINE unsigned lamina_thread_index(void)
 {
     const unsigned known = lamina_thread_index_plus_one_;
     return LAMINA_LIKELY(known != 0U) ? (known - 1U) : lamina_thread_index_claim_();
 }
+#endif
 
 /* Lets another thread run. Never fails. */
 LAMINA_COLD void lamina_thread_yield(void);
@@ -188,11 +228,40 @@ LAMINA_INLINE void lamina_spin_hint(void)
 
 /* -------------------------------------------------- Mutex ----------------------------------------------------- */
 
-/* Four bytes, no destructor to forget and no initialization that can fail; all zero is unlocked. Not recursive, not
- * fair, and like every mutex locked for ever in the child of a fork that another thread held it at. Uncontended:
- * one atomic instruction each for locking and unlocking, inline.
+/* No destructor to forget and no initialization that can fail; all zero is unlocked. Not recursive, not fair, and like
+ * every mutex locked for ever in the child of a fork that another thread held it at (hooks.h is for that).
  *
- * The three states are those of U. Drepper, "Futexes Are Tricky" (2011), section 6:
+ * Linux: four bytes; uncontended one atomic instruction each for locking and unlocking, inline. Windows and macOS: the
+ * system's own lock of that kind (SRWLOCK, os_unfair_lock) in the size of a pointer, by a call. Without an operating
+ * system: as on Linux, where whoever finds it locked asks the program to let others run. */
+#if defined(_WIN32) || defined(__APPLE__)
+
+typedef struct lamina_mutex {
+    void *state;
+} lamina_mutex_t;
+
+/* clang-format off */
+#define LAMINA_MUTEX_INIT {0}
+/* clang-format on */
+
+void lamina_mutex_lock(lamina_mutex_t *mutex);
+LAMINA_NODISCARD bool lamina_mutex_try_lock(lamina_mutex_t *mutex);
+void lamina_mutex_unlock(lamina_mutex_t *mutex);
+
+LAMINA_INLINE void lamina_mutex_init(lamina_mutex_t *mutex)
+{
+    mutex->state = NULL;
+}
+
+/* Nobody may hold it or wait for it. */
+LAMINA_INLINE void lamina_mutex_destroy(lamina_mutex_t *mutex)
+{
+    mutex->state = NULL;
+}
+
+#else
+
+/* The three states are those of U. Drepper, "Futexes Are Tricky" (2011), section 6:
  *     0 free · 1 held · 2 held, and somebody may be asleep
  * Invariant: whoever sleeps has written 2 since the last unlock, so an unlock that finds 1 has nobody to wake. */
 typedef struct lamina_mutex {
@@ -258,6 +327,8 @@ LAMINA_INLINE void lamina_mutex_unlock(lamina_mutex_t *mutex)
         lamina_thread_wake_(&mutex->state);
     }
 }
+
+#endif
 
 /* ------------------------------------------------- Spinlock --------------------------------------------------- */
 
