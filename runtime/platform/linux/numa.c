@@ -5,6 +5,8 @@
 #include "lamina/numa.h"
 #include "lamina/os.h"
 
+#include "platform.h"
+
 /* From the kernel's include/uapi/linux/mempolicy.h, which older headers have only in part. */
 enum { /* modes */
        POLICY_DEFAULT = 0,
@@ -30,12 +32,6 @@ typedef struct node_set {
     unsigned long words[MASK_WORDS];
 } node_set;
 
-static bool refuse(int error)
-{
-    lamina_set_last_os_error(error);
-    return false;
-}
-
 static bool node_set_has(const node_set *set, unsigned node)
 {
     return (node < LAMINA_NUMA_MAX_NODES) &&
@@ -56,7 +52,7 @@ static bool node_set_allowed(node_set *set)
 {
     const node_set none = {{0}};
     *set = none;
-    return (KERNEL(get_mempolicy)(NULL, set->words, MASK_BITS, NULL, ASK_ALLOWED) == 0) || refuse(errno);
+    return (KERNEL(get_mempolicy)(NULL, set->words, MASK_BITS, NULL, ASK_ALLOWED) == 0) || lamina_refuse_(errno);
 }
 
 /* The kernel's number for a policy, or -1; how many nodes it takes goes to *fewest and *most. */
@@ -109,7 +105,7 @@ bool lamina_numa_apply(void *p, size_t bytes, lamina_numa_policy policy, const u
     if ((p == NULL) || (bytes == 0U) || !lamina_is_aligned(p, page) ||
         lamina_round_up_overflows(bytes, page, &rounded) || (rounded > UINTPTR_MAX - (uintptr_t)p) || (mode < 0) ||
         (count < fewest) || (count > most) || ((nodes == NULL) && (count != 0U))) {
-        return refuse(EINVAL);
+        return lamina_refuse_(EINVAL);
     }
 
     node_set wanted = {{0}};
@@ -120,7 +116,7 @@ bool lamina_numa_apply(void *p, size_t bytes, lamina_numa_policy policy, const u
         }
         for (size_t i = 0; i < count; i++) {
             if (!node_set_has(&allowed, nodes[i])) {
-                return refuse(EINVAL);
+                return lamina_refuse_(EINVAL);
             }
             wanted.words[nodes[i] / BITS_PER_WORD] |= 1UL << (nodes[i] % BITS_PER_WORD);
         }
@@ -130,7 +126,48 @@ bool lamina_numa_apply(void *p, size_t bytes, lamina_numa_policy policy, const u
     const unsigned flags = (count != 0U) ? STRICT : 0U;
     const unsigned long *const mask = (count != 0U) ? wanted.words : NULL;
     const unsigned long bits = (count != 0U) ? MASK_BITS : 0UL;
-    return (KERNEL(mbind)(p, rounded, mode, mask, bits, flags) == 0) || refuse(errno);
+    return (KERNEL(mbind)(p, rounded, mode, mask, bits, flags) == 0) || lamina_refuse_(errno);
+}
+
+/* Puts a policy on a new mapping, or takes the mapping back. */
+static void *with_policy(void *p, size_t bytes, lamina_numa_policy policy, const uint16_t *nodes, size_t count)
+{
+    void *out = p;
+    if ((p != NULL) && !lamina_numa_apply(p, bytes, policy, nodes, count)) {
+        const int error = lamina_last_os_error();
+        (void)lamina_os_release(p, bytes);
+        lamina_set_last_os_error(error);
+        out = NULL;
+    }
+    return out;
+}
+
+void *lamina_numa_reserve(size_t bytes, lamina_numa_policy policy, const uint16_t *nodes, size_t count)
+{
+    return with_policy(lamina_os_reserve(bytes), bytes, policy, nodes, count);
+}
+
+/* Populated after the policy is set, which is what decides where the pages go. */
+void *lamina_numa_map(size_t bytes, unsigned flags, size_t *page_got, lamina_numa_policy policy,
+                      const uint16_t *nodes, size_t count)
+{
+    size_t got = 0U;
+    void *p = lamina_os_map_ex(bytes, flags & ~LAMINA_MAP_POPULATE, &got);
+    if (p == NULL) {
+        return NULL;
+    }
+    const size_t whole = lamina_round_up(bytes, got); /* a policy can't end within a huge page */
+    p = with_policy(p, whole, policy, nodes, count);
+    if ((p != NULL) && ((flags & LAMINA_MAP_POPULATE) != 0U) && !lamina_os_populate(p, whole)) {
+        const int error = lamina_last_os_error();
+        (void)lamina_os_release(p, whole);
+        lamina_set_last_os_error(error);
+        p = NULL;
+    }
+    if ((p != NULL) && (page_got != NULL)) {
+        *page_got = got;
+    }
+    return p;
 }
 
 int lamina_numa_current_node(void)
@@ -149,6 +186,31 @@ unsigned lamina_numa_node_count(void)
 {
     node_set allowed;
     return node_set_allowed(&allowed) ? node_set_count(&allowed) : 0U;
+}
+
+/* Up to `capacity` members of a set, in ascending order. */
+static void list_nodes(const node_set *set, uint16_t *nodes, size_t capacity)
+{
+    size_t written = 0U;
+    for (unsigned node = 0; (node < LAMINA_NUMA_MAX_NODES) && (written < capacity); node++) {
+        if (node_set_has(set, node)) {
+            nodes[written++] = (uint16_t)node;
+        }
+    }
+}
+
+bool lamina_numa_nodes(uint16_t *nodes, size_t capacity, size_t *count)
+{
+    node_set allowed;
+    if ((count == NULL) || ((nodes == NULL) && (capacity != 0U))) {
+        return lamina_refuse_(EINVAL);
+    }
+    if (!node_set_allowed(&allowed)) {
+        return false;
+    }
+    list_nodes(&allowed, nodes, capacity);
+    *count = node_set_count(&allowed);
+    return true;
 }
 
 bool lamina_numa_node_allowed(uint16_t node)
@@ -175,7 +237,7 @@ bool lamina_numa_policy_of(const void *p, lamina_numa_policy *policy, uint16_t *
     node_set set = {{0}};
     lamina_numa_policy found = LAMINA_NUMA_DEFAULT;
     if (KERNEL(get_mempolicy)(&mode, set.words, MASK_BITS, (void *)(uintptr_t)p, ASK_ADDRESS) != 0) {
-        return refuse(errno);
+        return lamina_refuse_(errno);
     }
     const unsigned have = node_set_count(&set);
     switch (mode & ~POLICY_FLAGS) {
@@ -201,14 +263,9 @@ bool lamina_numa_policy_of(const void *p, lamina_numa_policy *policy, uint16_t *
         found = LAMINA_NUMA_WEIGHTED_INTERLEAVE;
         break;
     default:
-        return refuse(ENOTSUP); /* a policy of a newer kernel, which this interface has no name for */
+        return lamina_refuse_(ENOTSUP); /* a policy of a newer kernel, which this interface has no name for */
     }
-    size_t written = 0U;
-    for (unsigned node = 0; (node < LAMINA_NUMA_MAX_NODES) && (written < capacity); node++) {
-        if (node_set_has(&set, node)) {
-            nodes[written++] = (uint16_t)node;
-        }
-    }
+    list_nodes(&set, nodes, capacity);
     *policy = found;
     *count = have;
     return true;

@@ -8,8 +8,8 @@
 
 #include "lamina/numa.h"
 #include "lamina/os.h"
-#include "lamina/platform.h"
 
+#include "platform.h"
 #include "region.h"
 
 /* The machine's nodes, as records of various lengths. Room for 170 of them; Windows knows 64. */

@@ -3,8 +3,8 @@
 #include "calls.h"
 
 #include "lamina/os.h"
-#include "lamina/platform.h"
 
+#include "platform.h"
 #include "region.h"
 
 /* Both 0: not asked yet. Atomic; every thread that asks stores the same values, the page size last. */

@@ -2,8 +2,9 @@
 /* Random bytes from the system's preferred generator: see lamina/random.h. */
 #include "calls.h"
 
-#include "lamina/platform.h"
 #include "lamina/random.h"
+
+#include "platform.h"
 
 bool lamina_random_bytes(void *out, size_t bytes)
 {

@@ -3,9 +3,9 @@
 #include "calls.h"
 
 #include "lamina/block.h"
-#include "lamina/platform.h"
 #include "lamina/secret.h"
 
+#include "platform.h"
 #include "region.h"
 
 /* What can be locked is the least that the process's working set may be, less a little. Raised by what is needed. */

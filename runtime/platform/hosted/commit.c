@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* A commit watermark: see lamina/commit.h. */
 #include "lamina/commit.h"
-#include "lamina/platform.h"
+
+#include "platform.h"
 
 bool lamina_commit_init(lamina_commit_t *mark, size_t bytes, size_t align, size_t step)
 {

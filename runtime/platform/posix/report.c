@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The end of a program whose memory is damaged, on Linux: see lamina/report.h. */
+/* The end of a program whose memory is damaged: see lamina/report.h. */
 #include "calls.h"
 
 #include "lamina/report.h"

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Lamina runtime: what the platform folders share. Private to the runtime: programs and emitted code don't include it.
+ * What the hosted platforms share. Private to runtime/platform.
  */
-#ifndef LAMINA_PLATFORM_H
-#define LAMINA_PLATFORM_H
+#ifndef LAMINA_PLATFORM_HOSTED_PLATFORM_H
+#define LAMINA_PLATFORM_HOSTED_PLATFORM_H
 
-#include "os.h"
+#include "lamina/os.h"
 
 LAMINA_EXTERN_C_BEGIN
 
@@ -62,4 +62,4 @@ LAMINA_INLINE void lamina_touch_pages_(void *p, size_t bytes)
 
 LAMINA_EXTERN_C_END
 
-#endif /* LAMINA_PLATFORM_H */
+#endif /* LAMINA_PLATFORM_HOSTED_PLATFORM_H */

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* Locked pages: see lamina/secret.h. */
+#include "calls.h"
+
+#include "lamina/block.h"
+#include "lamina/secret.h"
+
+#include "mapped.h"
+#include "platform.h"
+
+/* A lock that fails midway may leave pages locked that came before, so that they are unlocked again. */
+bool lamina_os_lock(void *p, size_t bytes)
+{
+    const size_t pages = lamina_range_(p, bytes);
+    bool ok = (pages != 0U);
+    if (ok && (PLATFORM(mlock)(p, pages) != 0)) {
+        const int error = errno;
+        (void)PLATFORM(munlock)(p, pages);
+        ok = lamina_refuse_(error);
+    }
+    return ok;
+}
+
+bool lamina_os_unlock(void *p, size_t bytes)
+{
+    const size_t pages = lamina_range_(p, bytes);
+    return (pages != 0U) && ((PLATFORM(munlock)(p, pages) == 0) || lamina_refuse_(errno));
+}
+
+bool lamina_secret_release(void *p, size_t bytes)
+{
+    const size_t pages = lamina_range_(p, bytes);
+    if ((pages == 0U) || !lamina_posix_is_mapped_(p, pages)) {
+        return false;
+    }
+    lamina_zero(p, pages);
+    return (PLATFORM(munmap)(p, pages) == 0) || lamina_refuse_(errno);
+}

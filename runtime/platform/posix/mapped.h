@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* What the sources of one platform ask of each other. Private to the runtime. */
+#ifndef LAMINA_PLATFORM_POSIX_MAPPED_H
+#define LAMINA_PLATFORM_POSIX_MAPPED_H
+
+/* A new mapping of `bytes` (whole pages) at a multiple of `align`, a power of two, private and anonymous, with the
+ * system's rights and further flags; NULL with the error set. */
+void *lamina_posix_map_(size_t bytes, size_t align, int rights, int flags);
+
+/* Takes a mapping back on the way out of a failure, whose error is to survive. */
+void lamina_posix_unmap_(void *p, size_t bytes);
+
+/* Tells whether all of a range (whole pages) is mapped; if not, false with EINVAL, which is what a release of it is
+ * refused with. */
+bool lamina_posix_is_mapped_(void *p, size_t pages);
+
+#endif /* LAMINA_PLATFORM_POSIX_MAPPED_H */
