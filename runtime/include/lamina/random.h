@@ -10,11 +10,18 @@
 
 LAMINA_EXTERN_C_BEGIN
 
-/* Fills `out` from the system's cryptographic generator, waiting at an early boot until it is seeded. False, with
+/* Fills `out` from the system's cryptographic generator (getrandom, getentropy, BCryptGenRandom), waiting at an early boot until it is seeded. False, with
  * the last OS error set, when it can't: there is no substitute, so a caller that needs a key must then fail too.
  * `out` is in an undefined state on failure. bytes of 0 and a null pointer are EINVAL. One system call up to 256
  * bytes. Any thread. */
 LAMINA_NODISCARD bool lamina_random_bytes(void *out, size_t bytes);
+
+#if !__STDC_HOSTED__
+/* Supplied by a freestanding program that has a source of randomness: a hardware generator, a seed kept over resets.
+ * Fills all of `out` with bytes that can't be foreseen, or answers false. Optional: the reference is weak, and without
+ * it lamina_random_bytes() fails (LAMINA_OS_ERROR_UNSUPPORTED), as it does where this answers false (5, EIO). */
+bool lamina_port_random(void *out, size_t bytes);
+#endif
 
 /* The next of 2^64 numbers, each once per period: splitmix64, by G. Steele, D. Lea and C. Flood, "Fast Splittable
  * Pseudorandom Number Generators" (OOPSLA 2014), with the constants of S. Vigna's public-domain version. Any seed

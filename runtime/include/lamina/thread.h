@@ -178,8 +178,13 @@ LAMINA_INLINE unsigned lamina_thread_index(void)
     return lamina_thread_index_claim_();
 }
 #elif !__STDC_HOSTED__
-/* The program's lamina_port_thread_id() and lamina_port_thread_index() where it defines them; else there is one thread,
- * and their answers are 1 and 0. */
+/* Supplied by a freestanding program that has threads; each is optional, as the references are weak. Without the
+ * first two there is one thread, with the number 1 and the index 0; without the third a thread that waits for a lock
+ * spins, which is for ever where the holder never gets to run. */
+uintptr_t lamina_port_thread_id(void); /* not 0 */
+unsigned lamina_port_thread_index(void);
+void lamina_port_yield(void);
+
 uintptr_t lamina_thread_id(void);
 
 LAMINA_INLINE unsigned lamina_thread_index(void)
