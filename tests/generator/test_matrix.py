@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from lamina.standalone import platform_folders, platform_sources
+
 ROOT = Path(__file__).resolve().parents[2]
 SPECS = sorted((ROOT / "tests" / "stacks").glob("*.lua"))
 WARNINGS = "-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wundef -Werror".split()
@@ -62,7 +64,8 @@ def test_the_stacks_pass_their_tests(generated: Path, tmp_path: Path) -> None:
     main = tmp_path / "main.cpp"
     main.write_text("#if __has_include(<catch2/catch_all.hpp>)\n#error build with Catch2 2\n#endif\n"
                     "#define CATCH_CONFIG_MAIN\n#include <catch2/catch.hpp>\n")
-    shared = [*sorted((ROOT / "runtime" / "src").glob("*.c")), *sorted((ROOT / "runtime" / "platform" / "linux").glob("*.c"))]
+    shared = platform_sources("linux", testing=True)
+    common += [f"-I{path}" for path in platform_folders("linux")]
     objects = [tmp_path / f"{p.parent.name}_{p.stem}.o" for p in shared]
     assert not run(CXX, "-std=c++17", "-O0", "-c", main, "-o", tmp_path / "main.o")
     for source, target in zip(shared, objects):

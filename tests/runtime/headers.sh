@@ -22,18 +22,24 @@ for path in "$work"/lamina/*.h; do
     $cc -std=c17 -O2 $warnings $table -c "$work/one.c" -o "$work/one.o"
     $cxx -std=c++17 -O2 $warnings $table -c "$work/one.cpp" -o "$work/one.o"
     case $header in
-        core.h | block.h | report.h | siphash.h)
+        core.h | block.h | random.h | report.h | siphash.h | thread.h)
             $cc -std=c11 -ffreestanding -O2 $warnings -c "$work/one.c" -o "$work/one.o"
             $cxx -std=c++17 -ffreestanding -O2 $warnings -c "$work/one.cpp" -o "$work/one.o"
             ;;
     esac
 done
 
-for source in "$runtime"/src/*.c "$runtime"/platform/linux/*.c; do
+folders="$runtime/platform/linux $runtime/platform/posix $runtime/platform/hosted"
+private=$(printf -- '-I%s ' $folders)
+sources=
+for folder in "$runtime/src" $folders; do
+    sources="$sources $(echo "$folder"/*.c)"
+done
+for source in $sources; do
     for standard in c11 c17; do
         for table in '' -DLAMINA_OS_TABLE=1; do
-            [ "$(basename "$source")$table" = os_table.c ] && continue
-            $cc -std=$standard -O2 $warnings $table -I"$runtime/include" -c "$source" -o "$work/one.o"
+            case $(basename "$source")$table in os_table.c | fault_injector.c) continue ;; esac
+            $cc -std=$standard -O2 $warnings $table -I"$runtime/include" $private -c "$source" -o "$work/one.o"
         done
     done
 done
@@ -41,9 +47,15 @@ done
 # A copy beside a program, as runtime/README.md describes it: "cc -c *.c" and nothing else.
 mkdir "$work/copy"
 cp -r "$runtime/include/lamina" "$work/copy/lamina"
-for source in "$runtime"/src/*.c "$runtime"/platform/linux/*.c; do
-    [ "$(basename "$source")" = os_table.c ] || cp "$source" "$work/copy/"
+for source in $sources; do
+    case $(basename "$source") in os_table.c | fault_injector.c) continue ;; esac
+    [ ! -e "$work/copy/$(basename "$source")" ] # no two of one platform have the same name
+    cp "$source" "$work/copy/"
 done
-cp "$runtime/platform/linux/calls.h" "$work/copy/"
+for folder in $folders; do
+    for header in "$folder"/*.h; do
+        [ ! -e "$header" ] || cp "$header" "$work/copy/"
+    done
+done
 (cd "$work/copy" && $cc -c ./*.c)
 echo "every header and source compiles without a warning"

@@ -446,7 +446,63 @@ TEST_CASE("what is resident is counted over more than one question's worth of pa
     REQUIRE_REFUSED(lamina_os_query(p, pages * page(), &out), ENOMEM);
     REQUIRE(out == 7);
     REQUIRE_REFUSED(lamina_os_commit(p, pages * page()), ENOMEM);
-    REQUIRE_WORKS(lamina_os_release(p, pages * page()));
+    REQUIRE_REFUSED(lamina_os_release(p, pages * page()), EINVAL);
+    REQUIRE_WORKS(lamina_os_release(p, 1200 * page()));
+    REQUIRE_WORKS(lamina_os_release(p + 1201 * page(), (pages - 1201) * page()));
+}
+
+TEST_CASE("a second release is refused, and so is one of more than there is", "[os]")
+{
+    const size_t before = support::mapped_pages();
+    auto *const p = as_bytes(lamina_os_reserve(4 * page()));
+    REQUIRE(p != nullptr);
+    REQUIRE_WORKS(lamina_os_release(p + 2 * page(), 2 * page()));
+    REQUIRE_REFUSED(lamina_os_release(p + 2 * page(), 2 * page()), EINVAL);
+    REQUIRE_REFUSED(lamina_os_release(p + page(), 2 * page()), EINVAL);
+    REQUIRE(support::mapping_of(p + page()).found); // what the refused one was partly about is there
+    REQUIRE_WORKS(lamina_os_release(p, 2 * page()));
+    REQUIRE_REFUSED(lamina_os_release(p, 2 * page()), EINVAL);
+    REQUIRE_REFUSED(lamina_os_commit(p, page()), ENOMEM);
+    REQUIRE_REFUSED(lamina_os_protect(p, page(), LAMINA_PROTECT_READ), ENOMEM);
+    REQUIRE_REFUSED(lamina_os_discard(p, page()), ENOMEM);
+    REQUIRE_REFUSED(lamina_os_populate(p, page()), ENOMEM);
+    if (support::mappings_are_ours()) {
+        REQUIRE(support::mapped_pages() == before);
+    }
+}
+
+TEST_CASE("purged pages stay usable, and what they hold is told", "[os]")
+{
+    const size_t bytes = 16 * page();
+    auto *const p = as_bytes(lamina_os_map(bytes, 0));
+    REQUIRE(p != nullptr);
+    std::memset(p, 0x5A, bytes);
+    lamina_os_contents contents = LAMINA_CONTENTS_ZERO;
+    REQUIRE_WORKS(lamina_os_purge(p + page(), bytes - page(), &contents));
+    REQUIRE(p[0] == 0x5A);
+    if (contents == LAMINA_CONTENTS_ZERO) {
+        REQUIRE(all_bytes_are(p + page(), bytes - page(), 0));
+    } else {
+        REQUIRE(contents == LAMINA_CONTENTS_UNDEFINED);
+        for (size_t i = 1; i < 16; i++) { // page by page, as before or zero
+            REQUIRE((all_bytes_are(p + i * page(), page(), 0x5A) || all_bytes_are(p + i * page(), page(), 0)));
+        }
+    }
+    REQUIRE_WORKS(lamina_os_reuse(p, bytes));
+    std::memset(p, 0x5B, bytes);
+    REQUIRE(all_bytes_are(p, bytes, 0x5B));
+    REQUIRE_REFUSED(lamina_os_purge(p, bytes, nullptr), EINVAL);
+    contents = LAMINA_CONTENTS_ZERO;
+    REQUIRE_REFUSED(lamina_os_purge(p + 1, page(), &contents), EINVAL);
+    REQUIRE_REFUSED(lamina_os_purge(p, 0, &contents), EINVAL);
+    REQUIRE_REFUSED(lamina_os_purge(p, SIZE_MAX - page() + 1, &contents), EINVAL);
+    REQUIRE_REFUSED(lamina_os_reuse(p + 1, page()), EINVAL);
+    REQUIRE_WORKS(lamina_os_release(p, bytes));
+    REQUIRE_REFUSED(lamina_os_purge(p, bytes, &contents), ENOMEM);
+    REQUIRE(contents == LAMINA_CONTENTS_ZERO);
+    contents = LAMINA_CONTENTS_UNDEFINED;
+    REQUIRE_REFUSED(lamina_os_purge(p, bytes, &contents), ENOMEM);
+    REQUIRE(contents == LAMINA_CONTENTS_UNDEFINED);
 }
 
 TEST_CASE("a mapping can be released piece by piece", "[os]")

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .. import paths
+from ..standalone import platform_folders, platform_sources
 from .operators import Mutant
 
 KILLED, STILLBORN, SURVIVED, IDENTICAL, ACCEPTED = "killed", "stillborn", "survived", "identical", "accepted"
@@ -170,7 +171,8 @@ class Bench:
                 text = re.sub(rf"^ *&{name}_generic_subject,\n", "", text, flags=re.M)
             (self.folder / file).write_text(text, encoding="utf-8")
         c, cxx = [*tools.cc, "-std=c11", *self.flags], [*tools.cxx, "-std=c++17", *self.flags]
-        runtime = [*sorted((tools.runtime / "src").glob("*.c")), *sorted((tools.runtime / "platform" / "linux").glob("*.c"))]
+        runtime = platform_sources("linux", testing=True)
+        c += [f"-I{folder}" for folder in platform_folders("linux")]
         objects = []
         for source in (*runtime, self.folder / f"{name}_generic.c", self.folder / f"test_{name}_generic.c"):
             objects.append(f"{source.stem}.o")
