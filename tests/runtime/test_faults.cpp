@@ -4,11 +4,14 @@
 // is as it was before.
 #include "support.hpp"
 
+#include "lamina/commit.h"
+#include "lamina/hooks.h"
 #include "lamina/numa.h"
 #include "lamina/os.h"
 #include "lamina/os_table.h"
 #include "lamina/random.h"
 #include "lamina/report.h"
+#include "lamina/secret.h"
 
 #include <atomic>
 #include <cerrno>
@@ -144,6 +147,50 @@ TEST_CASE("each operation fails cleanly at each of its calls", "[faults]")
                 lamina_os_heap_free(p);
                 return p != nullptr;
             });
+        }
+    }
+    SECTION("a watermark")
+    {
+        fail_each_call(ENOMEM, [] {
+            lamina_commit_t mark = {};
+            if (!lamina_commit_init(&mark, 8 * page(), 4 * page(), page())) {
+                return false;
+            }
+            const bool ok = lamina_commit_to(&mark, page()) && lamina_commit_to_shared(&mark, 3 * page());
+            return lamina_commit_release(&mark) && ok;
+        });
+    }
+    SECTION("a locked range")
+    {
+        fail_each_call(ENOMEM, [] {
+            void *const p = lamina_os_map(2 * page(), 0);
+            const bool ok = (p != nullptr) && lamina_os_lock(p, page()) && lamina_os_lock_on_touch(p, 2 * page());
+            return ((p == nullptr) || lamina_os_release(p, 2 * page())) && ok;
+        });
+    }
+    SECTION("a hidden mapping")
+    {
+        void *const p = lamina_secret_map(page(), LAMINA_SECRET_HIDDEN, nullptr);
+        if (p != nullptr) {
+            REQUIRE(lamina_secret_release(p, page()));
+            fail_each_call(ENOMEM, [] {
+                void *const secret = lamina_secret_map(3 * page(), LAMINA_SECRET_HIDDEN, nullptr);
+                return (secret != nullptr) && lamina_secret_release(secret, 3 * page());
+            });
+        }
+    }
+    SECTION("a mapping on its node")
+    {
+        if (lamina_numa_node_count() != 0) {
+            const auto node = static_cast<uint16_t>(lamina_numa_current_node());
+            fail_each_call(ENOMEM, [node] {
+                void *const p =
+                    lamina_numa_map(2 * page(), LAMINA_MAP_POPULATE, nullptr, LAMINA_NUMA_BIND, &node, 1);
+                return (p != nullptr) && lamina_os_release(p, 2 * page());
+            });
+            if (access("/sys/devices/system/node/online", R_OK) == 0) {
+                fail_each_call(EPERM, [node] { return lamina_numa_distance(node, node) == 10; });
+            }
         }
     }
     SECTION("random")
@@ -343,6 +390,270 @@ TEST_CASE("old kernels: populating touches, guarding protects", "[faults][death]
     REQUIRE(lamina_os_release(p, bytes));
 }
 
+TEST_CASE("a commit that is refused moves no watermark", "[faults][commit]")
+{
+    const Ledger guard;
+    lamina_commit_t mark = {};
+    REQUIRE(lamina_commit_init(&mark, 8 * page(), 1, page()));
+    REQUIRE(lamina_commit_to(&mark, 2 * page()));
+    std::memset(mark.base, 0x66, 2 * page());
+    for (const bool shared : {false, true}) {
+        for (unsigned k = 1; k <= 2; k++) { // the page size, the commit
+            lamina_fail_at(k, ENOMEM);
+            REQUIRE_REFUSED(shared ? lamina_commit_to_shared(&mark, 5 * page()) : lamina_commit_to(&mark, 5 * page()),
+                            ENOMEM);
+            REQUIRE(lamina_calls_failed() == 1);
+            lamina_fail_off();
+            REQUIRE(mark.committed == 2 * page());
+            REQUIRE(support::mapping_of(mark.base + 2 * page()).rights == "---p");
+        }
+    }
+    lamina_fail_release_at(1, EAGAIN);
+    REQUIRE_REFUSED(lamina_commit_trim(&mark, page()), EAGAIN);
+    REQUIRE(mark.committed == 2 * page());
+    REQUIRE(mark.base[2 * page() - 1] == 0x66);
+    lamina_fail_release_at(1, EAGAIN);
+    REQUIRE_REFUSED(lamina_commit_release(&mark), EAGAIN);
+    REQUIRE(mark.committed == 2 * page());
+    lamina_fail_off();
+    REQUIRE_WORKS(lamina_commit_release(&mark));
+    REQUIRE(ledger.empty());
+}
+
+TEST_CASE("a secret has what is required of it, or it isn't there", "[faults][secret]")
+{
+    const Ledger guard;
+    constexpr unsigned ordinary = LAMINA_SECRET_LOCKED | LAMINA_SECRET_NO_DUMP | LAMINA_SECRET_NO_FORK;
+    lamina_os_calls.memfd_secret = [](unsigned) -> long {
+        errno = ENOSYS;
+        return -1;
+    };
+    REQUIRE_REFUSED(lamina_secret_map(page(), LAMINA_SECRET_HIDDEN, nullptr), ENOTSUP);
+
+    // Each call in turn is refused with what a kernel without the property says.
+    bool through = false;
+    unsigned refusals = 0;
+    for (unsigned k = 1; !through; k++) {
+        for (const unsigned required : {ordinary, LAMINA_SECRET_NO_FORK, 0U}) {
+            INFO("call " << k << ", required " << required);
+            unsigned got = 0xFF;
+            support::forget_error();
+            lamina_fail_at(k, EINVAL);
+            void *const p = lamina_secret_map(2 * page(), required, &got);
+            through = lamina_calls_failed() == 0;
+            lamina_fail_off();
+            if (p == nullptr) {
+                refusals++;
+                REQUIRE(got == 0xFF);
+                REQUIRE(((lamina_last_os_error() == EINVAL) || (lamina_last_os_error() == ENOTSUP)));
+            } else {
+                REQUIRE((got & (required | LAMINA_SECRET_LOCKED)) == (required | LAMINA_SECRET_LOCKED));
+                REQUIRE(lamina_last_os_error() == support::untouched);
+                const support::Mapping mapping = support::mapping_of(p);
+                REQUIRE(mapping.flags.find(" lo ") != std::string::npos);
+                REQUIRE((mapping.flags.find(" dd ") != std::string::npos) == ((got & LAMINA_SECRET_NO_DUMP) != 0));
+                REQUIRE(((mapping.flags.find(" wf ") != std::string::npos) ||
+                         (mapping.flags.find(" dc ") != std::string::npos)) ==
+                        ((got & LAMINA_SECRET_NO_FORK) != 0));
+                REQUIRE(lamina_secret_release(p, 2 * page()));
+            }
+            REQUIRE(ledger.empty());
+        }
+        REQUIRE(k < 20);
+    }
+    REQUIRE(refusals >= 7); // page size, mmap, mlock for all three; the advice against dumps for the first
+
+    // No way to keep it from children at all.
+    lamina_os_calls.madvise = [](void *at, size_t bytes, int advice) {
+        if ((advice == MADV_DONTFORK) || (advice > 17)) {
+            errno = EINVAL;
+            return -1;
+        }
+        return lamina_os_calls_default.madvise(at, bytes, advice);
+    };
+    REQUIRE_REFUSED(lamina_secret_map(page(), LAMINA_SECRET_NO_FORK, nullptr), ENOTSUP);
+    REQUIRE(ledger.empty());
+}
+
+TEST_CASE("a secret is zero before it is unmapped, also where that fails", "[faults][secret]")
+{
+    const Ledger guard;
+    static bool was_zero;
+    was_zero = false;
+    lamina_os_calls.memfd_secret = [](unsigned) -> long {
+        errno = ENOSYS;
+        return -1;
+    };
+    auto *const p = static_cast<unsigned char *>(lamina_secret_map(2 * page(), 0, nullptr));
+    REQUIRE(p != nullptr);
+    std::memset(p, 0x77, 2 * page());
+    lamina_os_calls.munmap = [](void *at, size_t bytes) {
+        was_zero = true;
+        for (size_t i = 0; i < bytes; i++) {
+            was_zero = was_zero && (static_cast<unsigned char *>(at)[i] == 0);
+        }
+        return ledger_munmap(at, bytes);
+    };
+    lamina_fail_release_at(1, ENOMEM);
+    REQUIRE_REFUSED(lamina_secret_release(p, 2 * page()), ENOMEM);
+    REQUIRE(was_zero);
+    REQUIRE(p[0] == 0);
+    lamina_fail_off();
+    REQUIRE_WORKS(lamina_secret_release(p, 2 * page()));
+    REQUIRE(ledger.empty());
+}
+
+TEST_CASE("advice that an emulator swallows is not believed", "[faults][death]")
+{
+    const Ledger guard;
+    const size_t bytes = 4 * page();
+    auto *const p = static_cast<unsigned char *>(lamina_os_map(bytes, 0));
+    REQUIRE(p != nullptr);
+    lamina_os_calls.madvise = [](void *, size_t, int) { return 0; };
+    REQUIRE_WORKS(lamina_os_guard(p, page()));
+    REQUIRE(support::faults_on_read(p));
+    REQUIRE_WORKS(lamina_os_unguard(p, page()));
+    REQUIRE_WORKS(lamina_os_populate(p, bytes));
+    size_t resident = 0;
+    REQUIRE(lamina_os_query(p, bytes, &resident));
+    REQUIRE(resident == bytes);
+    lamina_os_calls.memfd_secret = [](unsigned) -> long {
+        errno = ENOSYS;
+        return -1;
+    };
+    REQUIRE_REFUSED(lamina_secret_map(page(), LAMINA_SECRET_NO_DUMP, nullptr), ENOTSUP);
+    REQUIRE_REFUSED(lamina_secret_map(page(), LAMINA_SECRET_NO_FORK, nullptr), ENOTSUP);
+    REQUIRE_WORKS(lamina_os_release(p, bytes));
+    REQUIRE(ledger.empty());
+}
+
+TEST_CASE("purging where the kernel can't gives the pages back at once", "[faults]")
+{
+    const Ledger guard;
+    const size_t bytes = 2 * page();
+    auto *const p = static_cast<unsigned char *>(lamina_os_map(bytes, 0));
+    REQUIRE(p != nullptr);
+    std::memset(p, 1, bytes);
+    lamina_os_calls.madvise = [](void *at, size_t size, int advice) {
+        if (advice == MADV_FREE) {
+            errno = EINVAL;
+            return -1;
+        }
+        return lamina_os_calls_default.madvise(at, size, advice);
+    };
+    lamina_os_contents contents = LAMINA_CONTENTS_UNDEFINED;
+    REQUIRE_WORKS(lamina_os_purge(p, bytes, &contents));
+    REQUIRE(contents == LAMINA_CONTENTS_ZERO);
+    REQUIRE(p[0] == 0);
+    REQUIRE(p[bytes - 1] == 0);
+    contents = LAMINA_CONTENTS_UNDEFINED;
+    lamina_fail_release_at(1, EAGAIN); // the second way
+    REQUIRE_REFUSED(lamina_os_purge(p, bytes, &contents), EAGAIN);
+    lamina_os_calls.madvise = lamina_os_calls_default.madvise;
+    lamina_fail_release_at(1, EAGAIN);
+    REQUIRE_REFUSED(lamina_os_purge(p, bytes, &contents), EAGAIN);
+    REQUIRE(contents == LAMINA_CONTENTS_UNDEFINED);
+    lamina_fail_off();
+    REQUIRE_WORKS(lamina_os_release(p, bytes));
+}
+
+// Run by the next one, in a process where nobody has asked for the key or to be told of forks yet.
+TEST_CASE("hooks that the system can't keep", "[.fresh]")
+{
+    static lamina_thread_hook hook;
+    static lamina_fork_hook fork_hook;
+    const auto call = [](void *) {};
+    for (const unsigned k : {1U, 2U}) { // no key, then no room for its value
+        lamina_fail_at(k, EAGAIN);
+        REQUIRE_REFUSED(lamina_thread_hook_add(&hook, call, nullptr), EAGAIN);
+        REQUIRE(lamina_calls_failed() == 1);
+        REQUIRE(hook.call == nullptr);
+        lamina_fail_off();
+        REQUIRE_REFUSED(lamina_thread_hook_remove(&hook), EINVAL);
+    }
+    lamina_fail_at(1, ENOMEM);
+    REQUIRE_REFUSED(lamina_fork_hook_add(&fork_hook), ENOMEM);
+    lamina_fail_off();
+    REQUIRE_REFUSED(lamina_fork_hook_remove(&fork_hook), EINVAL);
+    REQUIRE_WORKS(lamina_fork_hook_add(&fork_hook));
+    REQUIRE_WORKS(lamina_thread_hook_add(&hook, call, nullptr));
+    REQUIRE_WORKS(lamina_fork_hook_remove(&fork_hook));
+    REQUIRE_WORKS(lamina_thread_hook_remove(&hook));
+}
+
+TEST_CASE("hooks are not there where the system can't keep them", "[faults][hooks]")
+{
+    if (support::mappings_are_ours()) { // under Valgrind this program is another
+        const support::Ending end = support::in_child([] {
+            execl("/proc/self/exe", "runtime_table_tests", "[.fresh]", "-o", "/dev/stderr", nullptr);
+            _exit(99);
+        });
+        INFO(end.told);
+        REQUIRE(end.signal == 0);
+        REQUIRE(end.status == 0);
+        REQUIRE(end.told.find("1 test case") != std::string::npos);
+    }
+}
+
+TEST_CASE("distances are read from lists of any length", "[faults][numa]")
+{
+    const Ledger guard;
+    static std::string online;
+    static std::string distances;
+    static std::string opened;
+    static const std::string *reading;
+    static size_t at;
+    lamina_os_calls.open = [](const char *path) {
+        opened = path;
+        reading = (opened.find("online") != std::string::npos) ? &online : &distances;
+        at = 0;
+        return 99;
+    };
+    lamina_os_calls.close = [](int) { return 0; };
+    lamina_os_calls.read = [](int, void *out, size_t bytes) -> long { // a few at a time, as a slow file would
+        const size_t some = std::min({bytes, reading->size() - at, static_cast<size_t>(3)});
+        std::memcpy(out, reading->data() + at, some);
+        at += some;
+        return static_cast<long>(some);
+    };
+    online = "0-1,4,7-2000\n";
+    distances.clear();
+    for (int i = 0; i < 1997; i++) {
+        distances += (i == 0) ? "10" : " " + std::to_string(10 + i % 90);
+    }
+    distances += "\n";
+    REQUIRE(lamina_numa_distance(4095, 0) == 10);
+    REQUIRE(opened == "/sys/devices/system/node/node4095/distance");
+    REQUIRE(lamina_numa_distance(0, 1) == 11);
+    REQUIRE(lamina_numa_distance(10, 4) == 12);
+    REQUIRE(opened == "/sys/devices/system/node/node10/distance");
+    REQUIRE(lamina_numa_distance(0, 7) == 13);
+    REQUIRE(lamina_numa_distance(0, 2000) == 10 + 1996 % 90);
+    for (const uint16_t missing : {static_cast<uint16_t>(2), static_cast<uint16_t>(5), static_cast<uint16_t>(2001)}) {
+        support::forget_error();
+        REQUIRE(lamina_numa_distance(0, missing) == -1);
+        REQUIRE(lamina_last_os_error() == EINVAL);
+    }
+    for (const char *const broken : {"", "\n", "x", "0-", "0-,4", ",", "99999999999999999999"}) {
+        INFO("online is '" << broken << "'");
+        online = broken;
+        REQUIRE(lamina_numa_distance(0, 4) == -1);
+    }
+    online = "0-7\n";
+    for (const char *const broken : {"", "\n", "10 20", "10 x 20 20 20"}) {
+        INFO("distances are '" << broken << "'");
+        distances = broken;
+        REQUIRE(lamina_numa_distance(0, 4) == -1);
+    }
+    lamina_os_calls.read = [](int, void *, size_t) -> long {
+        errno = EIO;
+        return -1;
+    };
+    support::forget_error();
+    REQUIRE(lamina_numa_distance(0, 4) == -1);
+    REQUIRE(lamina_last_os_error() == EIO);
+}
+
 TEST_CASE("a system with an impossible page size is not used", "[faults]")
 {
     const Ledger guard;
@@ -350,6 +661,8 @@ TEST_CASE("a system with an impossible page size is not used", "[faults]")
     lamina_os_calls.sysconf = [](int) { return answer; };
     size_t out = 0;
     const uint16_t node = 0;
+    lamina_os_contents contents = LAMINA_CONTENTS_ZERO;
+    lamina_commit_t mark = {};
     void *const p = reinterpret_cast<void *>(static_cast<uintptr_t>(1) << 20);
     for (const long size : {0L, 3000L, -4096L}) {
         answer = size;
@@ -372,6 +685,16 @@ TEST_CASE("a system with an impossible page size is not used", "[faults]")
         REQUIRE_REFUSED(lamina_os_unguard(p, 1), error);
         REQUIRE_REFUSED(lamina_os_huge_advise(p, 1), error);
         REQUIRE_REFUSED(lamina_os_query(p, 1, &out), error);
+        REQUIRE_REFUSED(lamina_os_purge(p, 1, &contents), error);
+        REQUIRE_REFUSED(lamina_os_reuse(p, 1), error);
+        REQUIRE_REFUSED(lamina_os_lock(p, 1), error);
+        REQUIRE_REFUSED(lamina_os_lock_on_touch(p, 1), error);
+        REQUIRE_REFUSED(lamina_os_unlock(p, 1), error);
+        REQUIRE_REFUSED(lamina_secret_map(1, 0, nullptr), error);
+        REQUIRE_REFUSED(lamina_secret_release(p, 1), error);
+        REQUIRE_REFUSED(lamina_commit_init(&mark, 1, 1, 1), error);
+        REQUIRE_REFUSED(lamina_numa_map(1, 0, nullptr, LAMINA_NUMA_BIND, &node, 1), error);
+        REQUIRE_REFUSED(lamina_numa_reserve(1, LAMINA_NUMA_BIND, &node, 1), error);
         REQUIRE_REFUSED(lamina_numa_apply(p, 1, LAMINA_NUMA_BIND, &node, 1), error);
         REQUIRE(lamina_calls_made() == 0);
     }

@@ -236,3 +236,85 @@ TEST_CASE("reading a policy back needs no room for its nodes", "[numa]")
     REQUIRE(policy == LAMINA_NUMA_BIND);
     REQUIRE(count == 1);
 }
+
+TEST_CASE("the list of nodes is the nodes", "[numa]")
+{
+    size_t count = 99;
+    if (kernel_has_numa()) {
+        REQUIRE_WORKS(lamina_numa_nodes(nullptr, 0, &count));
+        REQUIRE(count == lamina_numa_node_count());
+        std::vector<uint16_t> nodes(count + 1, 7777);
+        REQUIRE_WORKS(lamina_numa_nodes(nodes.data(), nodes.size(), &count));
+        REQUIRE(nodes[count] == 7777);
+        for (size_t i = 0; i < count; i++) {
+            REQUIRE(lamina_numa_node_allowed(nodes[i]));
+            REQUIRE(((i == 0) || (nodes[i - 1] < nodes[i])));
+        }
+    }
+    count = 99;
+    REQUIRE_REFUSED(lamina_numa_nodes(nullptr, 1, &count), EINVAL);
+    REQUIRE_REFUSED(lamina_numa_nodes(nullptr, 0, nullptr), EINVAL);
+    REQUIRE(count == 99);
+}
+
+TEST_CASE("distances are the kernel's, and of nodes that exist", "[numa]")
+{
+    if (access("/sys/devices/system/node/online", R_OK) == 0) {
+        const uint16_t node = static_cast<uint16_t>(lamina_numa_current_node());
+        support::forget_error();
+        REQUIRE(lamina_numa_distance(node, node) == 10);
+        REQUIRE(lamina_last_os_error() == support::untouched);
+    }
+    support::forget_error();
+    REQUIRE(lamina_numa_distance(0, 4095) == -1);
+    REQUIRE(lamina_last_os_error() == EINVAL);
+    support::forget_error();
+    REQUIRE(lamina_numa_distance(65535, 0) == -1);
+    REQUIRE(lamina_last_os_error() == EINVAL);
+}
+
+TEST_CASE("a mapping has its policy from the start", "[numa]")
+{
+    if (!kernel_has_numa()) {
+        return;
+    }
+    const uint16_t node = some_node();
+    const uint16_t missing = missing_node();
+    const size_t bytes = 5 * lamina_os_page_size();
+    const size_t before = support::mapped_pages();
+    size_t got = 0;
+    support::forget_error();
+    void *p = lamina_numa_map(bytes, LAMINA_MAP_POPULATE, &got, LAMINA_NUMA_BIND, &node, 1);
+    REQUIRE(p != nullptr);
+    REQUIRE(lamina_last_os_error() == support::untouched);
+    REQUIRE(got == lamina_os_page_size());
+    REQUIRE(policy_at(p) == LAMINA_NUMA_BIND);
+    REQUIRE(lamina_numa_node_of(p) == static_cast<int>(node));
+    size_t resident = 0;
+    REQUIRE(lamina_os_query(p, bytes, &resident));
+    REQUIRE(resident == bytes);
+    REQUIRE_WORKS(lamina_os_release(p, bytes));
+
+    p = lamina_numa_map(LAMINA_HUGE_2M + 1, LAMINA_MAP_HUGE_2M | LAMINA_MAP_HUGE_FALLBACK, &got,
+                        LAMINA_NUMA_INTERLEAVE, &node, 1);
+    REQUIRE(p != nullptr);
+    REQUIRE(policy_at(static_cast<char *>(p) + LAMINA_HUGE_2M) == LAMINA_NUMA_INTERLEAVE);
+    REQUIRE_WORKS(lamina_os_release(p, LAMINA_HUGE_2M + 1));
+
+    p = lamina_numa_reserve(bytes, LAMINA_NUMA_PREFERRED, &node, 1);
+    REQUIRE(p != nullptr);
+    REQUIRE(policy_at(p) == LAMINA_NUMA_PREFERRED);
+    REQUIRE_WORKS(lamina_os_release(p, bytes));
+
+    got = 7;
+    REQUIRE_REFUSED(lamina_numa_map(bytes, 0, &got, LAMINA_NUMA_BIND, &missing, 1), EINVAL);
+    REQUIRE_REFUSED(lamina_numa_map(bytes, 0, &got, LAMINA_NUMA_BIND, nullptr, 0), EINVAL);
+    REQUIRE_REFUSED(lamina_numa_map(0, 0, &got, LAMINA_NUMA_BIND, &node, 1), EINVAL);
+    REQUIRE_REFUSED(lamina_numa_map(bytes, 0x100, &got, LAMINA_NUMA_BIND, &node, 1), EINVAL);
+    REQUIRE_REFUSED(lamina_numa_reserve(bytes, LAMINA_NUMA_PREFERRED, &missing, 1), EINVAL);
+    REQUIRE_REFUSED(lamina_numa_reserve(SIZE_MAX, LAMINA_NUMA_PREFERRED, &node, 1), EINVAL);
+    REQUIRE(got == 7);
+    if (support::mappings_are_ours()) {
+        REQUIRE(support::mapped_pages() == before);
+    }
+}

@@ -62,11 +62,12 @@ static int place_of(reader *in, int node)
     while (more && (out < 0)) {
         const int first = number(in);
         const int last = skip(in, '-') ? number(in) : first;
-        if ((first >= 0) && (first <= node) && (node <= last)) {
+        const bool sound = (first >= 0) && (first <= last);
+        if (sound && (first <= node) && (node <= last)) {
             out = before + (node - first);
         }
         before += last - first + 1;
-        more = (first >= 0) && skip(in, ',');
+        more = sound && skip(in, ',');
     }
     return out;
 }

@@ -31,7 +31,9 @@ int lamina_linux_advise_(void *p, size_t bytes, int advice)
         uint32_t known = __atomic_load_n(&believed, __ATOMIC_RELAXED);
         if (known == 0U) {
             known = advice_is_ignored(p) ? 2U : 1U;
+#if !defined(LAMINA_OS_TABLE) /* where the answer is another in each test */
             __atomic_store_n(&believed, known, __ATOMIC_RELAXED);
+#endif
         }
         if (known == 2U) {
             errno = EINVAL; /* what a kernel without this advice answers */

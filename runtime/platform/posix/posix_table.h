@@ -27,9 +27,10 @@ static int call_mprotect(void *at, size_t bytes, int rights)
     return fails(false) ? -1 : mprotect(at, bytes, rights);
 }
 
+/* About no bytes it only asks whether there is such advice, which isn't counted. */
 static int call_madvise(void *at, size_t bytes, int advice)
 {
-    return fails(LAMINA_ADVICE_GIVES_BACK(advice)) ? -1 : madvise(at, bytes, advice);
+    return ((bytes != 0U) && fails(LAMINA_ADVICE_GIVES_BACK(advice))) ? -1 : madvise(at, bytes, advice);
 }
 
 static int call_mincore(void *at, size_t bytes, unsigned char *pages)
