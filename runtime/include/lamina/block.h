@@ -34,6 +34,17 @@ typedef unsigned long long lamina_bytes16_ __attribute__((vector_size(16), align
 #define LAMINA_UNROLL_ _Pragma("GCC unroll 8")
 #endif
 
+#if defined(__i386__) && !defined(__SSE__)
+/* How functions take and return vectors depends here on how the caller is compiled, so that these are no functions. */
+#define lamina_load16_(from) (*(const lamina_bytes16_ *)(const void *)(from))
+#define lamina_store16_(at, value) (*(lamina_bytes16_ *)(void *)(at) = (value))
+#define lamina_splat16_(word) \
+    __extension__({ \
+        const uint64_t lamina_word_ = (word); \
+        const lamina_bytes16_ lamina_words_ = {lamina_word_, lamina_word_}; \
+        lamina_words_; \
+    })
+#else
 LAMINA_INLINE lamina_bytes16_ lamina_load16_(const void *from)
 {
     return *(const lamina_bytes16_ *)from;
@@ -49,6 +60,7 @@ LAMINA_INLINE lamina_bytes16_ lamina_splat16_(uint64_t word)
     const lamina_bytes16_ out = {word, word};
     return out;
 }
+#endif
 
 /* The word as it is seen by a reader that starts `bytes` later: its bytes in memory rotated towards the front.
  * (Rotating towards the front of memory is a right shift where the first byte is the least significant.) */
@@ -162,6 +174,9 @@ LAMINA_INLINE uint64_t lamina_differs_tail_(const unsigned char *at, size_t byte
 
 /* True when no bit of the gathered differences is set. With SSE2: compare with zero, move the 16 answers into one
  * register, test. The two halves of the vector then need not be moved apart. */
+#if defined(__i386__) && !defined(__SSE__)
+#define lamina_no_difference_(differs) (((differs)[0] | (differs)[1]) == 0U)
+#else
 LAMINA_INLINE bool lamina_no_difference_(lamina_bytes16_ differs)
 {
 #if defined(__SSE2__)
@@ -172,6 +187,7 @@ LAMINA_INLINE bool lamina_no_difference_(lamina_bytes16_ differs)
     return (differs[0] | differs[1]) == 0U;
 #endif
 }
+#endif
 
 /* True when all `bytes` bytes at `p` hold the repeating word. bytes may be 0, which is true.
  *
