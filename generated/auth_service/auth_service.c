@@ -31,6 +31,7 @@ bool auth_service_refill(auth_service_t *self)
     } while (slot != end_of_batch);
     lamina_store_ptr(end_of_batch - AUTH_SERVICE_SLOT_BYTES, self->slab.head);
     self->slab.head = start;
+    lamina_annotate_cut(self->slab.base + first * AUTH_SERVICE_SLOT_BYTES, batch * AUTH_SERVICE_SLOT_BYTES);
     self->slab.carved = first + batch;
     return true;
 }
@@ -138,6 +139,7 @@ lamina_status auth_service_init(auth_service_t *self)
     self->slab.head = NULL;
     self->slab.base = base;
     self->slab.carved = 0;
+    lamina_annotate_begin(self->slab.base);
     /* quarantine */
     memset(self->quarantine.held, 0, sizeof self->quarantine.held);
     self->quarantine.next = 0;
@@ -167,6 +169,7 @@ void auth_service_destroy(auth_service_t *self)
             auth_service_seal_damaged(self, slot);
         }
     }
+    lamina_annotate_end(self->slab.base, (size_t)AUTH_SERVICE_SLOT_COUNT * AUTH_SERVICE_SLOT_BYTES);
     (void)lamina_os_release(self->mmap.base, AUTH_SERVICE_MAP_BYTES);
     self->mmap.base = NULL;
 }
@@ -183,6 +186,8 @@ void auth_service_reset(auth_service_t *self)
         }
     }
     self->slab.head = NULL;
+    lamina_annotate_rewind(self->slab.base, self->slab.base,
+                           (size_t)self->slab.carved * AUTH_SERVICE_SLOT_BYTES);
     self->slab.carved = 0; /* every slot is cut anew, and made fresh, when it is needed */
     memset(self->quarantine.held, 0, sizeof self->quarantine.held); /* the ring goes on from where it is */
     /* watermark */

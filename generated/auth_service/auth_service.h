@@ -11,6 +11,7 @@
 #define AUTH_SERVICE_H
 
 #include "lamina/core.h"
+#include "lamina/annotate.h"
 #include "lamina/report.h"
 
 /*
@@ -135,6 +136,7 @@ LAMINA_NODISCARD LAMINA_INLINE void *auth_service_alloc(auth_service_t *self)
         /* slab: the first free slot */
         unsigned char *const slot = self->slab.head;
         self->slab.head = (unsigned char *)lamina_load_ptr(slot);
+        lamina_annotate_alloc(self->slab.base, slot, AUTH_SERVICE_PAYLOAD_BYTES);
 
         /* watermark */
         self->watermark.live++;
@@ -180,6 +182,7 @@ LAMINA_INLINE void auth_service_free(auth_service_t *self, void *ptr)
         }
         /* statistics */
         self->statistics.record++;
+        lamina_annotate_free(self->slab.base, ptr, AUTH_SERVICE_PAYLOAD_BYTES);
         /* quarantine: takes the place of the oldest block, which leaves */
         unsigned char **const place = &self->quarantine.held[self->quarantine.next];
         self->quarantine.next = (self->quarantine.next + 1U) % AUTH_SERVICE_QUARANTINE_SLOTS;

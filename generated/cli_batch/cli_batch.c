@@ -44,12 +44,21 @@ lamina_status cli_batch_init(void)
     self->bump.base = base;
     self->bump.cursor = base;
     self->bump.limit = base + CLI_BATCH_CAPACITY_BYTES;
+    lamina_annotate_begin(self->bump.base);
+    lamina_annotate_cut(self->bump.base, (size_t)(self->bump.limit - self->bump.base));
     cli_batch_ready = true;
     return LAMINA_OK;
 }
 
 void cli_batch_destroy(void)
 {
+    cli_batch_t *const self = &cli_batch_instance;
+
+    if (!cli_batch_ready) {
+        return;
+    }
+
+    lamina_annotate_end(self->bump.base, CLI_BATCH_CAPACITY_BYTES);
     cli_batch_ready = false;
 }
 
@@ -59,6 +68,7 @@ void cli_batch_reset(void)
 {
     cli_batch_t *const self = &cli_batch_instance;
 
+    lamina_annotate_rewind(self->bump.base, self->bump.base, (size_t)(self->bump.cursor - self->bump.base));
     self->bump.cursor = self->bump.base;
 }
 
@@ -71,6 +81,7 @@ static bool cli_batch_resize_in_place(cli_batch_t *self, unsigned char *block, s
     if (block + taken == self->bump.cursor) {
         const size_t extra = out ? 0U : new_size - taken;
         if (out || (extra <= (size_t)(self->bump.limit - self->bump.cursor))) {
+            lamina_annotate_resize(self->bump.base, block, old_size, new_size);
             self->bump.cursor = block + lamina_round_up(new_size, CLI_BATCH_MIN_ALIGN);
             out = true;
         }

@@ -11,6 +11,7 @@
 #define CLI_BATCH_H
 
 #include "lamina/core.h"
+#include "lamina/annotate.h"
 #include "lamina/report.h"
 
 /*
@@ -82,6 +83,7 @@ LAMINA_NODISCARD LAMINA_INLINE void *cli_batch_alloc(size_t size, size_t align)
          */
         unsigned char *const slot = self->bump.cursor + pad;
         self->bump.cursor = slot + lamina_round_up(size, CLI_BATCH_MIN_ALIGN);
+        lamina_annotate_alloc(self->bump.base, slot, size);
 
         out = slot;
     }
@@ -119,6 +121,7 @@ LAMINA_INLINE bool cli_batch_rewind(size_t mark)
                      (mark % CLI_BATCH_MIN_ALIGN == 0U);
     if (LAMINA_LIKELY(out)) {
         unsigned char *const from = self->bump.base + mark;
+        lamina_annotate_rewind(self->bump.base, from, (size_t)(self->bump.cursor - from));
         self->bump.cursor = from;
 
     } else {

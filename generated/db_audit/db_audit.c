@@ -99,6 +99,7 @@ bool db_audit_refill(db_audit_t *self)
         }
         self->slab.head = (uint32_t)(first + i);
     }
+    lamina_annotate_cut(db_audit_slot_at(self, first), batch * DB_AUDIT_SLOT_BYTES);
     self->slab.carved = first + batch;
     return true;
 }
@@ -223,11 +224,15 @@ lamina_status db_audit_init(db_audit_t *self)
     self->slab.carved = 0;
     self->slab.links = metadata;
     self->slab.live = metadata + DB_AUDIT_LIVE_OFFSET;
+    lamina_annotate_begin(self->slab.base);
     if (!lamina_random_bytes(&self->canary.secret, sizeof self->canary.secret)) { /* canary */
         status = LAMINA_ERR_OS;
-        goto undo_split_metadata;
+        goto undo_slab;
     }
     return LAMINA_OK;
+undo_slab:
+    lamina_annotate_end(self->slab.base,
+                        (size_t)(db_audit_slot_at(self, DB_AUDIT_SLOT_COUNT) - self->slab.base));
 undo_split_metadata:
     (void)lamina_os_release(self->split_metadata.guarded,
                             DB_AUDIT_PAGE_BYTES + DB_AUDIT_METADATA_BYTES + DB_AUDIT_PAGE_BYTES);
@@ -245,6 +250,8 @@ void db_audit_destroy(db_audit_t *self)
     for (size_t index = 0; index != self->slab.carved; index++) {
         lamina_zero(db_audit_slot_at(self, index), DB_AUDIT_SLOT_BYTES);
     }
+    lamina_annotate_end(self->slab.base,
+                        (size_t)(db_audit_slot_at(self, DB_AUDIT_SLOT_COUNT) - self->slab.base));
     (void)lamina_os_release(self->split_metadata.guarded,
                             DB_AUDIT_PAGE_BYTES + DB_AUDIT_METADATA_BYTES + DB_AUDIT_PAGE_BYTES);
     self->split_metadata.guarded = NULL;
@@ -262,6 +269,8 @@ void db_audit_reset(db_audit_t *self)
     }
     self->slab.head = UINT32_MAX;
     memset(self->slab.live, 0, ((self->slab.carved + 63U) / 64U) * 8U);
+    lamina_annotate_rewind(self->slab.base, self->slab.base,
+                           (size_t)(db_audit_slot_at(self, self->slab.carved) - self->slab.base));
     self->slab.carved = 0; /* every slot is cut anew, and made fresh, when it is needed */
 }
 

@@ -11,6 +11,7 @@
 #define DB_AUDIT_H
 
 #include "lamina/core.h"
+#include "lamina/annotate.h"
 #include "lamina/block.h"
 #include "lamina/report.h"
 #include "lamina/siphash.h"
@@ -160,6 +161,7 @@ LAMINA_NODISCARD LAMINA_INLINE void *db_audit_alloc(db_audit_t *self)
                                (self->canary.secret ^ (uint64_t)(uintptr_t)slot))))) {
             db_audit_damaged_free(self, slot);
         }
+        lamina_annotate_alloc(self->slab.base, slot + DB_AUDIT_PAYLOAD_OFFSET, DB_AUDIT_PAYLOAD_BYTES);
         lamina_store_u64(self->slab.live + (index / 64U) * 8U,
                          lamina_load_u64(self->slab.live + (index / 64U) * 8U) |
                              (UINT64_C(1) << (index % 64U)));
@@ -200,6 +202,7 @@ LAMINA_INLINE void db_audit_free(db_audit_t *self, void *ptr)
                          lamina_load_u64(self->slab.live + (index / 64U) * 8U) &
                              ~(UINT64_C(1) << (index % 64U)));
 
+        lamina_annotate_free(self->slab.base, ptr, DB_AUDIT_PAYLOAD_BYTES);
         /* zeroize: a write that the compiler keeps although nobody reads it */
         lamina_zero(slot + DB_AUDIT_ZERO_OFFSET, DB_AUDIT_ZERO_BYTES);
         {

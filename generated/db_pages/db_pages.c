@@ -23,6 +23,7 @@ bool db_pages_refill(db_pages_t *self)
     unsigned char *const slot = self->slab.base + first * DB_PAGES_SLOT_BYTES;
     lamina_store_ptr(slot, self->slab.head);
     self->slab.head = slot;
+    lamina_annotate_cut(self->slab.base + first * DB_PAGES_SLOT_BYTES, 1U * DB_PAGES_SLOT_BYTES);
     self->slab.carved = first + 1U;
     return true;
 }
@@ -82,6 +83,7 @@ lamina_status db_pages_init(db_pages_t *self)
     self->slab.head = NULL;
     self->slab.base = base;
     self->slab.carved = 0;
+    lamina_annotate_begin(self->slab.base);
     return LAMINA_OK;
 refused:
     return status;
@@ -89,6 +91,7 @@ refused:
 
 void db_pages_destroy(db_pages_t *self)
 {
+    lamina_annotate_end(self->slab.base, (size_t)DB_PAGES_SLOT_COUNT * DB_PAGES_SLOT_BYTES);
     (void)lamina_os_release(self->mmap.base, DB_PAGES_MAP_BYTES);
     self->mmap.base = NULL;
 }
@@ -98,6 +101,7 @@ void db_pages_destroy(db_pages_t *self)
 void db_pages_reset(db_pages_t *self)
 {
     self->slab.head = NULL;
+    lamina_annotate_rewind(self->slab.base, self->slab.base, (size_t)self->slab.carved * DB_PAGES_SLOT_BYTES);
     self->slab.carved = 0; /* every slot is cut anew, and made fresh, when it is needed */
 }
 

@@ -11,6 +11,7 @@
 #define DB_PAGES_H
 
 #include "lamina/core.h"
+#include "lamina/annotate.h"
 #include "lamina/report.h"
 
 /*
@@ -89,6 +90,7 @@ LAMINA_NODISCARD LAMINA_INLINE void *db_pages_alloc(db_pages_t *self)
         /* slab: the first free slot */
         unsigned char *const slot = self->slab.head;
         self->slab.head = (unsigned char *)lamina_load_ptr(slot);
+        lamina_annotate_alloc(self->slab.base, slot, DB_PAGES_PAYLOAD_BYTES);
 
         out = slot;
     }
@@ -113,6 +115,7 @@ LAMINA_INLINE void db_pages_free(db_pages_t *self, void *ptr)
     unsigned char *const slot = (unsigned char *)ptr;
     const size_t index = lamina_rotr((uintptr_t)slot - (uintptr_t)self->slab.base, DB_PAGES_SLOT_SHIFT);
     if (LAMINA_LIKELY(index < self->slab.carved)) {
+        lamina_annotate_free(self->slab.base, ptr, DB_PAGES_PAYLOAD_BYTES);
         lamina_store_ptr(slot, self->slab.head);
         self->slab.head = slot;
     } else {

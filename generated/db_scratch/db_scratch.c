@@ -71,6 +71,7 @@ bool db_scratch_refill(db_scratch_t *self, size_t size, size_t align)
     end = lamina_round_up(end, DB_SCRATCH_PAGE_BYTES);
     self->bump.limit = self->bump.base +
                        ((end < DB_SCRATCH_CAPACITY_BYTES) ? end : DB_SCRATCH_CAPACITY_BYTES);
+    lamina_annotate_cut(self->bump.base + ready, (size_t)(self->bump.limit - self->bump.base) - ready);
     return true;
 }
 
@@ -102,6 +103,7 @@ lamina_status db_scratch_init(db_scratch_t *self)
     self->bump.base = base;
     self->bump.cursor = base;
     self->bump.limit = base; /* nothing is committed yet */
+    lamina_annotate_begin(self->bump.base);
     return LAMINA_OK;
 refused:
     return status;
@@ -109,6 +111,7 @@ refused:
 
 void db_scratch_destroy(db_scratch_t *self)
 {
+    lamina_annotate_end(self->bump.base, DB_SCRATCH_CAPACITY_BYTES);
     (void)lamina_os_release(self->mmap.base, DB_SCRATCH_MAP_BYTES);
     self->mmap.base = NULL;
 }
@@ -117,6 +120,7 @@ void db_scratch_destroy(db_scratch_t *self)
 
 void db_scratch_reset(db_scratch_t *self)
 {
+    lamina_annotate_rewind(self->bump.base, self->bump.base, (size_t)(self->bump.cursor - self->bump.base));
     self->bump.cursor = self->bump.base;
     if (db_scratch_decommit(self, 0U) != 0U) {
         self->bump.limit = self->bump.base + 0U;
@@ -133,6 +137,7 @@ static bool db_scratch_resize_in_place(db_scratch_t *self, unsigned char *block,
         const size_t extra = out ? 0U : new_size - taken;
         if (out || (extra <= (size_t)(self->bump.limit - self->bump.cursor)) ||
             db_scratch_refill(self, extra, 1U)) {
+            lamina_annotate_resize(self->bump.base, block, old_size, new_size);
             self->bump.cursor = block + lamina_round_up(new_size, DB_SCRATCH_MIN_ALIGN);
             out = true;
         }

@@ -11,6 +11,7 @@
 #define DB_SCRATCH_H
 
 #include "lamina/core.h"
+#include "lamina/annotate.h"
 #include "lamina/report.h"
 
 /*
@@ -87,6 +88,7 @@ LAMINA_NODISCARD LAMINA_INLINE void *db_scratch_alloc(db_scratch_t *self, size_t
          */
         unsigned char *const slot = self->bump.cursor + pad;
         self->bump.cursor = slot + lamina_round_up(size, DB_SCRATCH_MIN_ALIGN);
+        lamina_annotate_alloc(self->bump.base, slot, size);
 
         out = slot;
     }
@@ -120,6 +122,7 @@ LAMINA_INLINE bool db_scratch_rewind(db_scratch_t *self, size_t mark)
                      (mark % DB_SCRATCH_MIN_ALIGN == 0U);
     if (LAMINA_LIKELY(out)) {
         unsigned char *const from = self->bump.base + mark;
+        lamina_annotate_rewind(self->bump.base, from, (size_t)(self->bump.cursor - from));
         self->bump.cursor = from;
 
     } else {

@@ -32,6 +32,7 @@ bool firmware_refill(firmware_t *self)
     } while (slot != end_of_batch);
     lamina_store_ptr(end_of_batch - FIRMWARE_SLOT_BYTES, self->slab.head);
     self->slab.head = start;
+    lamina_annotate_cut(self->slab.base + first * FIRMWARE_SLOT_BYTES, batch * FIRMWARE_SLOT_BYTES);
     self->slab.carved = first + batch;
     return true;
 }
@@ -91,6 +92,7 @@ lamina_status firmware_init(firmware_t *self)
     self->slab.head = NULL;
     self->slab.base = base;
     self->slab.carved = 0;
+    lamina_annotate_begin(self->slab.base);
     return LAMINA_OK;
 refused:
     return status;
@@ -98,6 +100,7 @@ refused:
 
 void firmware_destroy(firmware_t *self)
 {
+    lamina_annotate_end(self->slab.base, (size_t)FIRMWARE_SLOT_COUNT * FIRMWARE_SLOT_BYTES);
     if (firmware_buffer_holder == self) { /* not another one's, should this one be destroyed twice */
         firmware_buffer_holder = NULL;
     }
@@ -108,6 +111,7 @@ void firmware_destroy(firmware_t *self)
 void firmware_reset(firmware_t *self)
 {
     self->slab.head = NULL;
+    lamina_annotate_rewind(self->slab.base, self->slab.base, (size_t)self->slab.carved * FIRMWARE_SLOT_BYTES);
     self->slab.carved = 0; /* every slot is cut anew, and made fresh, when it is needed */
 }
 

@@ -11,6 +11,7 @@
 #define FIRMWARE_H
 
 #include "lamina/core.h"
+#include "lamina/annotate.h"
 #include "lamina/report.h"
 
 /*
@@ -85,6 +86,7 @@ LAMINA_NODISCARD LAMINA_INLINE void *firmware_alloc(firmware_t *self)
         /* slab: the first free slot */
         unsigned char *const slot = self->slab.head;
         self->slab.head = (unsigned char *)lamina_load_ptr(slot);
+        lamina_annotate_alloc(self->slab.base, slot, FIRMWARE_PAYLOAD_BYTES);
 
         out = slot;
     }
@@ -109,6 +111,7 @@ LAMINA_INLINE void firmware_free(firmware_t *self, void *ptr)
     unsigned char *const slot = (unsigned char *)ptr;
     const size_t index = lamina_rotr((uintptr_t)slot - (uintptr_t)self->slab.base, FIRMWARE_SLOT_SHIFT);
     if (LAMINA_LIKELY(index < self->slab.carved)) {
+        lamina_annotate_free(self->slab.base, ptr, FIRMWARE_PAYLOAD_BYTES);
         lamina_store_ptr(slot, self->slab.head);
         self->slab.head = slot;
     } else {

@@ -34,6 +34,7 @@ bool game_entities_refill(game_entities_t *self)
     } while (slot != end_of_batch);
     lamina_store_ptr(end_of_batch - GAME_ENTITIES_SLOT_BYTES, self->slab.head);
     self->slab.head = start;
+    lamina_annotate_cut(self->slab.base + first * GAME_ENTITIES_SLOT_BYTES, batch * GAME_ENTITIES_SLOT_BYTES);
     self->slab.carved = first + batch;
     return true;
 }
@@ -110,6 +111,7 @@ lamina_status game_entities_init(game_entities_t *self)
     self->slab.base = base + GAME_ENTITIES_SLOTS_OFFSET;
     self->slab.carved = 0;
     self->slab.live = metadata;
+    lamina_annotate_begin(self->slab.base);
     return LAMINA_OK;
 refused:
     return status;
@@ -117,6 +119,7 @@ refused:
 
 void game_entities_destroy(game_entities_t *self)
 {
+    lamina_annotate_end(self->slab.base, (size_t)GAME_ENTITIES_SLOT_COUNT * GAME_ENTITIES_SLOT_BYTES);
     (void)lamina_os_release(self->mmap.base, GAME_ENTITIES_MAP_BYTES);
     self->mmap.base = NULL;
 }
@@ -127,6 +130,8 @@ void game_entities_reset(game_entities_t *self)
 {
     self->slab.head = NULL;
     memset(self->slab.live, 0, ((self->slab.carved + 63U) / 64U) * 8U);
+    lamina_annotate_rewind(self->slab.base, self->slab.base,
+                           (size_t)self->slab.carved * GAME_ENTITIES_SLOT_BYTES);
     self->slab.carved = 0; /* every slot is cut anew, and made fresh, when it is needed */
 }
 

@@ -11,6 +11,7 @@
 #define GAME_ENTITIES_H
 
 #include "lamina/core.h"
+#include "lamina/annotate.h"
 #include "lamina/report.h"
 
 /*
@@ -96,6 +97,7 @@ LAMINA_NODISCARD LAMINA_INLINE void *game_entities_alloc(game_entities_t *self)
         /* slab: the first free slot */
         unsigned char *const slot = self->slab.head;
         self->slab.head = (unsigned char *)lamina_load_ptr(slot);
+        lamina_annotate_alloc(self->slab.base, slot, GAME_ENTITIES_PAYLOAD_BYTES);
         const size_t index = lamina_rotr(((uintptr_t)slot - (uintptr_t)self->slab.base) *
                                              GAME_ENTITIES_SLOT_INVERSE,
                                          GAME_ENTITIES_SLOT_SHIFT);
@@ -136,6 +138,7 @@ LAMINA_INLINE void game_entities_free(game_entities_t *self, void *ptr)
                          lamina_load_u64(self->slab.live + (index / 64U) * 8U) &
                              ~(UINT64_C(1) << (index % 64U)));
 
+        lamina_annotate_free(self->slab.base, ptr, GAME_ENTITIES_PAYLOAD_BYTES);
         lamina_store_ptr(slot, self->slab.head);
         self->slab.head = slot;
     } else {

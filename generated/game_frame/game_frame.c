@@ -52,6 +52,8 @@ lamina_status game_frame_init(game_frame_t *self)
     self->bump.base = base;
     self->bump.cursor = base;
     self->bump.limit = base + GAME_FRAME_CAPACITY_BYTES;
+    lamina_annotate_begin(self->bump.base);
+    lamina_annotate_cut(self->bump.base, (size_t)(self->bump.limit - self->bump.base));
     return LAMINA_OK;
 refused:
     return status;
@@ -59,6 +61,7 @@ refused:
 
 void game_frame_destroy(game_frame_t *self)
 {
+    lamina_annotate_end(self->bump.base, GAME_FRAME_CAPACITY_BYTES);
     (void)lamina_os_release(self->mmap.base, GAME_FRAME_MAP_BYTES);
     self->mmap.base = NULL;
 }
@@ -67,6 +70,7 @@ void game_frame_destroy(game_frame_t *self)
 
 void game_frame_reset(game_frame_t *self)
 {
+    lamina_annotate_rewind(self->bump.base, self->bump.base, (size_t)(self->bump.cursor - self->bump.base));
     self->bump.cursor = self->bump.base;
 }
 
@@ -79,6 +83,7 @@ static bool game_frame_resize_in_place(game_frame_t *self, unsigned char *block,
     if (block + taken == self->bump.cursor) {
         const size_t extra = out ? 0U : new_size - taken;
         if (out || (extra <= (size_t)(self->bump.limit - self->bump.cursor))) {
+            lamina_annotate_resize(self->bump.base, block, old_size, new_size);
             self->bump.cursor = block + lamina_round_up(new_size, GAME_FRAME_MIN_ALIGN);
             out = true;
         }

@@ -11,6 +11,7 @@
 #define GAME_FRAME_H
 
 #include "lamina/core.h"
+#include "lamina/annotate.h"
 #include "lamina/report.h"
 
 /*
@@ -82,6 +83,7 @@ LAMINA_NODISCARD LAMINA_INLINE void *game_frame_alloc(game_frame_t *self, size_t
          */
         unsigned char *const slot = self->bump.cursor + pad;
         self->bump.cursor = slot + lamina_round_up(size, GAME_FRAME_MIN_ALIGN);
+        lamina_annotate_alloc(self->bump.base, slot, size);
 
         out = slot;
     }
@@ -115,6 +117,7 @@ LAMINA_INLINE bool game_frame_rewind(game_frame_t *self, size_t mark)
                      (mark % GAME_FRAME_MIN_ALIGN == 0U);
     if (LAMINA_LIKELY(out)) {
         unsigned char *const from = self->bump.base + mark;
+        lamina_annotate_rewind(self->bump.base, from, (size_t)(self->bump.cursor - from));
         self->bump.cursor = from;
 
     } else {

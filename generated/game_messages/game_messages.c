@@ -36,6 +36,7 @@ bool game_messages_refill(game_messages_t *self)
     } while (slot != end_of_batch);
     lamina_store_ptr(end_of_batch - GAME_MESSAGES_SLOT_BYTES, self->slab.head);
     self->slab.head = start;
+    lamina_annotate_cut(self->slab.base + first * GAME_MESSAGES_SLOT_BYTES, batch * GAME_MESSAGES_SLOT_BYTES);
     lamina_atomic_store_size_relaxed(&self->slab.carved, first + batch);
     return true;
 }
@@ -135,6 +136,7 @@ lamina_status game_messages_init(game_messages_t *self)
     self->slab.head = NULL;
     self->slab.base = base;
     lamina_atomic_store_size_relaxed(&self->slab.carved, 0);
+    lamina_annotate_begin(self->slab.base);
     /* owner */
     self->owner.thread = lamina_thread_id();
     lamina_atomic_store_ptr_relaxed(&self->owner.remote, &self->owner.remote);
@@ -146,6 +148,7 @@ refused:
 void game_messages_destroy(game_messages_t *self)
 {
     (void)game_messages_drain(self); /* owner: what other threads freed is checked like any free */
+    lamina_annotate_end(self->slab.base, (size_t)GAME_MESSAGES_SLOT_COUNT * GAME_MESSAGES_SLOT_BYTES);
     (void)lamina_os_release(self->mmap.base, GAME_MESSAGES_MAP_BYTES);
     self->mmap.base = NULL;
 }
@@ -155,6 +158,8 @@ void game_messages_destroy(game_messages_t *self)
 void game_messages_reset(game_messages_t *self)
 {
     self->slab.head = NULL;
+    lamina_annotate_rewind(self->slab.base, self->slab.base,
+                           (size_t)self->slab.carved * GAME_MESSAGES_SLOT_BYTES);
     lamina_atomic_store_size_relaxed(&self->slab.carved,
                                      0); /* every slot is cut anew, and made fresh, when it is needed */
     (void)lamina_atomic_exchange_ptr_acquire(&self->owner.remote, &self->owner.remote);

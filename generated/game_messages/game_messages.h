@@ -11,6 +11,7 @@
 #define GAME_MESSAGES_H
 
 #include "lamina/core.h"
+#include "lamina/annotate.h"
 #include "lamina/report.h"
 #include "lamina/thread.h"
 
@@ -101,6 +102,7 @@ LAMINA_NODISCARD LAMINA_INLINE void *game_messages_alloc(game_messages_t *self)
         /* slab: the first free slot */
         unsigned char *const slot = self->slab.head;
         self->slab.head = (unsigned char *)lamina_load_ptr(slot);
+        lamina_annotate_alloc(self->slab.base, slot, GAME_MESSAGES_PAYLOAD_BYTES);
 
         out = slot;
     }
@@ -124,6 +126,7 @@ LAMINA_INLINE void game_messages_free_own(game_messages_t *self, void *ptr)
     unsigned char *const slot = (unsigned char *)ptr;
     const size_t index = lamina_rotr((uintptr_t)slot - (uintptr_t)self->slab.base, GAME_MESSAGES_SLOT_SHIFT);
     if (LAMINA_LIKELY(index < self->slab.carved)) {
+        lamina_annotate_free(self->slab.base, ptr, GAME_MESSAGES_PAYLOAD_BYTES);
         lamina_store_ptr(slot, self->slab.head);
         self->slab.head = slot;
     } else {

@@ -103,6 +103,7 @@ bool numa_slab_refill(numa_slab_t *self)
     } while (slot != end_of_batch);
     lamina_store_ptr(end_of_batch - NUMA_SLAB_SLOT_BYTES, self->slab.head);
     self->slab.head = start;
+    lamina_annotate_cut(self->slab.base + first * NUMA_SLAB_SLOT_BYTES, batch * NUMA_SLAB_SLOT_BYTES);
     self->slab.carved = first + batch;
     return true;
 }
@@ -180,6 +181,7 @@ lamina_status numa_slab_init(numa_slab_t *self)
     self->slab.head = NULL;
     self->slab.base = base;
     self->slab.carved = 0;
+    lamina_annotate_begin(self->slab.base);
     return LAMINA_OK;
 undo_mmap:
     (void)lamina_os_release(self->mmap.base, NUMA_SLAB_MAP_BYTES);
@@ -190,6 +192,7 @@ refused:
 
 void numa_slab_destroy(numa_slab_t *self)
 {
+    lamina_annotate_end(self->slab.base, (size_t)NUMA_SLAB_SLOT_COUNT * NUMA_SLAB_SLOT_BYTES);
     (void)lamina_os_release(self->mmap.base, NUMA_SLAB_MAP_BYTES);
     self->mmap.base = NULL;
 }
@@ -199,6 +202,8 @@ void numa_slab_destroy(numa_slab_t *self)
 void numa_slab_reset(numa_slab_t *self)
 {
     self->slab.head = NULL;
+    lamina_annotate_rewind(self->slab.base, self->slab.base,
+                           (size_t)self->slab.carved * NUMA_SLAB_SLOT_BYTES);
     self->slab.carved = 0; /* every slot is cut anew, and made fresh, when it is needed */
 }
 

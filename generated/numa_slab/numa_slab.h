@@ -11,6 +11,7 @@
 #define NUMA_SLAB_H
 
 #include "lamina/core.h"
+#include "lamina/annotate.h"
 #include "lamina/block.h"
 #include "lamina/report.h"
 
@@ -105,6 +106,7 @@ LAMINA_NODISCARD LAMINA_INLINE void *numa_slab_alloc(numa_slab_t *self)
                                                NUMA_SLAB_POISON_WORD))) {
             numa_slab_damaged_free(self, slot);
         }
+        lamina_annotate_alloc(self->slab.base, slot, NUMA_SLAB_PAYLOAD_BYTES);
 
         out = slot;
     }
@@ -129,6 +131,7 @@ LAMINA_INLINE void numa_slab_free(numa_slab_t *self, void *ptr)
     unsigned char *const slot = (unsigned char *)ptr;
     const size_t index = lamina_rotr((uintptr_t)slot - (uintptr_t)self->slab.base, NUMA_SLAB_SLOT_SHIFT);
     if (LAMINA_LIKELY(index < self->slab.carved)) {
+        lamina_annotate_free(self->slab.base, ptr, NUMA_SLAB_PAYLOAD_BYTES);
         /* poison: from here on every byte but the link's is watched */
         lamina_fill_word(slot + NUMA_SLAB_POISON_OFFSET, NUMA_SLAB_POISON_BYTES, NUMA_SLAB_POISON_WORD);
         lamina_store_ptr(slot, self->slab.head);

@@ -31,6 +31,8 @@ bool web_connections_refill(web_connections_t *self)
     } while (slot != end_of_batch);
     lamina_store_ptr(end_of_batch - WEB_CONNECTIONS_SLOT_BYTES, self->slab.head);
     self->slab.head = start;
+    lamina_annotate_cut(self->slab.base + first * WEB_CONNECTIONS_SLOT_BYTES,
+                        batch * WEB_CONNECTIONS_SLOT_BYTES);
     self->slab.carved = first + batch;
     return true;
 }
@@ -100,6 +102,7 @@ lamina_status web_connections_init(web_connections_t *self)
         self->slab.head = NULL;
         self->slab.base = base;
         self->slab.carved = 0;
+        lamina_annotate_begin(self->slab.base);
     }
     return LAMINA_OK;
 refused:
@@ -108,6 +111,7 @@ refused:
 
 void web_connections_destroy(web_connections_t *self)
 {
+    lamina_annotate_end(self->slab.base, (size_t)WEB_CONNECTIONS_SLOT_COUNT * WEB_CONNECTIONS_SLOT_BYTES);
     (void)lamina_os_release(self->mmap.base, WEB_CONNECTIONS_MAP_BYTES);
     self->mmap.base = NULL;
 }

@@ -11,6 +11,7 @@
 #define WEB_CONNECTIONS_H
 
 #include "lamina/core.h"
+#include "lamina/annotate.h"
 #include "lamina/report.h"
 
 /*
@@ -92,6 +93,7 @@ LAMINA_NODISCARD LAMINA_INLINE void *web_connections_alloc(web_connections_t *se
         /* slab: the first free slot */
         unsigned char *const slot = self->slab.head;
         self->slab.head = (unsigned char *)lamina_load_ptr(slot);
+        lamina_annotate_alloc(self->slab.base, slot, WEB_CONNECTIONS_PAYLOAD_BYTES);
 
         out = slot;
     } else {
@@ -119,6 +121,7 @@ LAMINA_INLINE void web_connections_free(web_connections_t *self, void *ptr)
     const size_t index = lamina_rotr((uintptr_t)slot - (uintptr_t)self->slab.base,
                                      WEB_CONNECTIONS_SLOT_SHIFT);
     if (LAMINA_LIKELY(index < self->slab.carved)) {
+        lamina_annotate_free(self->slab.base, ptr, WEB_CONNECTIONS_PAYLOAD_BYTES);
         lamina_store_ptr(slot, self->slab.head);
         self->slab.head = slot;
     } else {

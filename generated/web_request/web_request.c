@@ -71,6 +71,7 @@ bool web_request_refill(web_request_t *self, size_t size, size_t align)
     end = lamina_round_up(end, WEB_REQUEST_PAGE_BYTES);
     self->bump.limit = self->bump.base +
                        ((end < WEB_REQUEST_CAPACITY_BYTES) ? end : WEB_REQUEST_CAPACITY_BYTES);
+    lamina_annotate_cut(self->bump.base + ready, (size_t)(self->bump.limit - self->bump.base) - ready);
     self->bump.chunk *= 2U;
     if (self->bump.chunk > WEB_REQUEST_CAPACITY_BYTES) {
         self->bump.chunk = WEB_REQUEST_CAPACITY_BYTES;
@@ -107,6 +108,7 @@ lamina_status web_request_init(web_request_t *self)
     self->bump.cursor = base;
     self->bump.limit = base; /* nothing is committed yet */
     self->bump.chunk = WEB_REQUEST_CHUNK_BYTES;
+    lamina_annotate_begin(self->bump.base);
     return LAMINA_OK;
 refused:
     return status;
@@ -114,6 +116,7 @@ refused:
 
 void web_request_destroy(web_request_t *self)
 {
+    lamina_annotate_end(self->bump.base, WEB_REQUEST_CAPACITY_BYTES);
     (void)lamina_os_release(self->mmap.base, WEB_REQUEST_MAP_BYTES);
     self->mmap.base = NULL;
 }
@@ -122,6 +125,7 @@ void web_request_destroy(web_request_t *self)
 
 void web_request_reset(web_request_t *self)
 {
+    lamina_annotate_rewind(self->bump.base, self->bump.base, (size_t)(self->bump.cursor - self->bump.base));
     self->bump.cursor = self->bump.base;
     if (web_request_decommit(self, WEB_REQUEST_RESET_LIMIT_BYTES) != 0U) {
         self->bump.limit = self->bump.base + WEB_REQUEST_RESET_LIMIT_BYTES;
@@ -139,6 +143,7 @@ static bool web_request_resize_in_place(web_request_t *self, unsigned char *bloc
         const size_t extra = out ? 0U : new_size - taken;
         if (out || (extra <= (size_t)(self->bump.limit - self->bump.cursor)) ||
             web_request_refill(self, extra, 1U)) {
+            lamina_annotate_resize(self->bump.base, block, old_size, new_size);
             self->bump.cursor = block + lamina_round_up(new_size, WEB_REQUEST_MIN_ALIGN);
             out = true;
         }

@@ -11,6 +11,7 @@
 #define WEB_REQUEST_H
 
 #include "lamina/core.h"
+#include "lamina/annotate.h"
 #include "lamina/report.h"
 
 /*
@@ -89,6 +90,7 @@ LAMINA_NODISCARD LAMINA_INLINE void *web_request_alloc(web_request_t *self, size
          */
         unsigned char *const slot = self->bump.cursor + pad;
         self->bump.cursor = slot + lamina_round_up(size, WEB_REQUEST_MIN_ALIGN);
+        lamina_annotate_alloc(self->bump.base, slot, size);
 
         out = slot;
     }
@@ -122,6 +124,7 @@ LAMINA_INLINE bool web_request_rewind(web_request_t *self, size_t mark)
                      (mark % WEB_REQUEST_MIN_ALIGN == 0U);
     if (LAMINA_LIKELY(out)) {
         unsigned char *const from = self->bump.base + mark;
+        lamina_annotate_rewind(self->bump.base, from, (size_t)(self->bump.cursor - from));
         self->bump.cursor = from;
 
     } else {

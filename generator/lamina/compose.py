@@ -41,6 +41,8 @@ class BranchView:
         consts = branch.store.consts
         self.offset = consts["payload_offset"].value if "payload_offset" in consts else 0
         self.quarantined = any(composer.holds_back(b) for b in branch.blocks)
+        #: What tools that watch memory know the store's pool by; nothing in the twin, which tells them nothing.
+        self.pool = f"self->{branch.store.id}.base" if form is Form.FLAT and not self.whole else ""
 
     def _store(self, name: str, **kw: Any) -> str:
         return self._c.macro(self.b.store, name, self.b, self.form, **kw)

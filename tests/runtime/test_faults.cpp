@@ -344,7 +344,7 @@ TEST_CASE("releasing an explicit huge page by the size that was asked for", "[fa
         return 0;
     };
     lamina_os_calls.munmap = refuse_odd_sizes;
-    lamina_os_calls.msync = [](void *, size_t, int) { return 0; }; // it is mapped
+    lamina_os_calls.ask_mapped = [](void *, size_t) { return 0; }; // it is mapped
     void *const at = reinterpret_cast<void *>(static_cast<uintptr_t>(LAMINA_HUGE_1G) * 4); // nothing looks there
     unit = LAMINA_HUGE_2M;
     REQUIRE_WORKS(lamina_os_release(at, 3 * page()));

@@ -104,8 +104,10 @@ LAMINA_INLINE void lamina_fill_tail_(unsigned char *at, size_t bytes, uint64_t w
  * ends in one more vector that overlaps the one before it, as in lamina_holds_word() below. One constant byte
  * repeated becomes memset where that is no worse: for a constant size both compilers then choose the widest stores
  * the machine has. Above 64 bytes gcc turns memset into a string instruction, which starts slowly. */
-LAMINA_INLINE void lamina_fill_word(void *p, size_t bytes, uint64_t word)
+LAMINA_UNWATCHED void lamina_fill_word(void *p, size_t bytes, uint64_t word)
 {
+    LAMINA_UNWATCHED_BEGIN_;
+    LAMINA_UNWATCHED_HIDE_(word);
     unsigned char *const at = (unsigned char *)p;
     const size_t vectors = bytes / LAMINA_VECTOR_BYTES_;
     const bool unrolled = __builtin_constant_p(bytes) && (vectors <= LAMINA_UNROLLED_VECTORS_);
@@ -134,6 +136,7 @@ LAMINA_INLINE void lamina_fill_word(void *p, size_t bytes, uint64_t word)
         }
         lamina_fill_tail_(at + (bytes & 8U), bytes % 8U, word);
     }
+    LAMINA_UNWATCHED_END_;
 }
 
 /* Zeroes `bytes` bytes at `p`, and really does: the empty assembler statement is told that it reads them, so the
@@ -198,8 +201,9 @@ LAMINA_INLINE bool lamina_no_difference_(lamina_bytes16_ differs)
  *     [ 16 ][ 16 ][ 16 ][ 8 ]          56 bytes
  *                   [   16  ]          the last look, 40..55; 40 % 8 == 0, so the word needs no turning
  */
-LAMINA_INLINE bool lamina_holds_word(const void *p, size_t bytes, uint64_t word)
+LAMINA_UNWATCHED bool lamina_holds_word(const void *p, size_t bytes, uint64_t word)
 {
+    LAMINA_UNWATCHED_BEGIN_;
     const unsigned char *const at = (const unsigned char *)p;
     bool out;
     if (bytes >= LAMINA_VECTOR_BYTES_) {
@@ -226,13 +230,15 @@ LAMINA_INLINE bool lamina_holds_word(const void *p, size_t bytes, uint64_t word)
         differs |= lamina_differs_tail_(at + (bytes & 8U), bytes % 8U, word);
         out = differs == 0U;
     }
+    LAMINA_UNWATCHED_END_;
     return out;
 }
 
 /* Where the pattern breaks first: the offset of the first byte that differs, or `bytes` when none does. For
  * reports, when lamina_holds_word() has said no; costs one step a byte. */
-LAMINA_COLD_IN_HEADER size_t lamina_first_mismatch(const void *p, size_t bytes, uint64_t word)
+LAMINA_COLD_UNWATCHED size_t lamina_first_mismatch(const void *p, size_t bytes, uint64_t word)
 {
+    LAMINA_UNWATCHED_BEGIN_;
     const unsigned char *const at = (const unsigned char *)p;
     unsigned char in_memory[8];
     size_t out = 0;
@@ -240,15 +246,21 @@ LAMINA_COLD_IN_HEADER size_t lamina_first_mismatch(const void *p, size_t bytes, 
     while ((out < bytes) && (at[out] == in_memory[out % 8U])) {
         out++;
     }
+    LAMINA_UNWATCHED_END_;
     return out;
 }
 
 /* Reads up to 8 bytes of a block as a report shows them: the bytes at `p`, the missing ones zero. */
-LAMINA_COLD_IN_HEADER uint64_t lamina_peek_word(const void *p, size_t bytes)
+LAMINA_COLD_UNWATCHED uint64_t lamina_peek_word(const void *p, size_t bytes)
 {
-    uint64_t out = 0;
-    __builtin_memcpy(&out, p, (bytes < sizeof out) ? bytes : sizeof out);
-    return out;
+    LAMINA_UNWATCHED_BEGIN_;
+    const volatile unsigned char *const at = (const volatile unsigned char *)p; /* or it would become memcpy */
+    unsigned char in_memory[8] = {0};
+    for (size_t i = 0; (i < bytes) && (i < sizeof in_memory); i++) {
+        in_memory[i] = at[i];
+    }
+    LAMINA_UNWATCHED_END_;
+    return lamina_load_u64(in_memory);
 }
 
 LAMINA_EXTERN_C_END

@@ -56,6 +56,45 @@
 #define LAMINA_NODISCARD __attribute__((warn_unused_result))
 #define LAMINA_ALIGNED(bytes) __attribute__((aligned(bytes)))
 
+/* Whether the program is built to be watched by AddressSanitizer or Valgrind: see annotate.h. */
+#if !defined(LAMINA_VALGRIND)
+#define LAMINA_VALGRIND 0
+#endif
+#if !defined(LAMINA_ANNOTATE)
+#define LAMINA_ANNOTATE 1
+#endif
+#if defined(__SANITIZE_ADDRESS__)
+#define LAMINA_ANNOTATE_ASAN_ LAMINA_ANNOTATE
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define LAMINA_ANNOTATE_ASAN_ LAMINA_ANNOTATE
+#endif
+#endif
+#if !defined(LAMINA_ANNOTATE_ASAN_)
+#define LAMINA_ANNOTATE_ASAN_ 0
+#endif
+
+/* Functions by which an allocator goes to bytes that aren't an object's: inline, but where a tool watches, which they
+ * then must be kept from. Inlined into watched code they would be watched too. */
+#if LAMINA_VALGRIND
+#include <valgrind/memcheck.h>
+#define LAMINA_UNWATCHED_BEGIN_ VALGRIND_DISABLE_ERROR_REPORTING
+#define LAMINA_UNWATCHED_END_ VALGRIND_ENABLE_ERROR_REPORTING
+#else
+#define LAMINA_UNWATCHED_BEGIN_ ((void)0)
+#define LAMINA_UNWATCHED_END_ ((void)0)
+#endif
+#if LAMINA_ANNOTATE_ASAN_
+#define LAMINA_UNWATCHED static __attribute__((noinline, unused, no_sanitize_address))
+#define LAMINA_COLD_UNWATCHED static __attribute__((cold, noinline, unused, no_sanitize_address))
+/* A compiler that knows the value would make the loop a call of memset, which is watched wherever it is called. */
+#define LAMINA_UNWATCHED_HIDE_(value) __asm__("" : "+m"(value))
+#else
+#define LAMINA_UNWATCHED LAMINA_INLINE
+#define LAMINA_COLD_UNWATCHED LAMINA_COLD_IN_HEADER
+#define LAMINA_UNWATCHED_HIDE_(value) ((void)0)
+#endif
+
 #if __STDC_HOSTED__
 #include <string.h>
 #else
@@ -202,64 +241,84 @@ LAMINA_INLINE unsigned lamina_popcount64(uint64_t value)
 /* An allocator writes its links into memory whose type belongs to the user. Copying the bytes is the one form
  * that strict aliasing and unaligned addresses both allow; it compiles to a single load or store. */
 
-LAMINA_INLINE void *lamina_load_ptr(const void *from)
+LAMINA_UNWATCHED void *lamina_load_ptr(const void *from)
 {
     void *value;
+    LAMINA_UNWATCHED_BEGIN_;
     __builtin_memcpy(&value, from, sizeof value);
+    LAMINA_UNWATCHED_END_;
     return value;
 }
 
-LAMINA_INLINE void lamina_store_ptr(void *at, const void *value)
+LAMINA_UNWATCHED void lamina_store_ptr(void *at, const void *value)
 {
+    LAMINA_UNWATCHED_BEGIN_;
     __builtin_memcpy(at, &value, sizeof value);
+    LAMINA_UNWATCHED_END_;
 }
 
-LAMINA_INLINE size_t lamina_load_size(const void *from)
+LAMINA_UNWATCHED size_t lamina_load_size(const void *from)
 {
     size_t value;
+    LAMINA_UNWATCHED_BEGIN_;
     __builtin_memcpy(&value, from, sizeof value);
+    LAMINA_UNWATCHED_END_;
     return value;
 }
 
-LAMINA_INLINE void lamina_store_size(void *at, size_t value)
+LAMINA_UNWATCHED void lamina_store_size(void *at, size_t value)
 {
+    LAMINA_UNWATCHED_BEGIN_;
     __builtin_memcpy(at, &value, sizeof value);
+    LAMINA_UNWATCHED_END_;
 }
 
-LAMINA_INLINE uint64_t lamina_load_u64(const void *from)
+LAMINA_UNWATCHED uint64_t lamina_load_u64(const void *from)
 {
     uint64_t value;
+    LAMINA_UNWATCHED_BEGIN_;
     __builtin_memcpy(&value, from, sizeof value);
+    LAMINA_UNWATCHED_END_;
     return value;
 }
 
-LAMINA_INLINE void lamina_store_u64(void *at, uint64_t value)
+LAMINA_UNWATCHED void lamina_store_u64(void *at, uint64_t value)
 {
+    LAMINA_UNWATCHED_BEGIN_;
     __builtin_memcpy(at, &value, sizeof value);
+    LAMINA_UNWATCHED_END_;
 }
 
-LAMINA_INLINE uint32_t lamina_load_u32(const void *from)
+LAMINA_UNWATCHED uint32_t lamina_load_u32(const void *from)
 {
     uint32_t value;
+    LAMINA_UNWATCHED_BEGIN_;
     __builtin_memcpy(&value, from, sizeof value);
+    LAMINA_UNWATCHED_END_;
     return value;
 }
 
-LAMINA_INLINE void lamina_store_u32(void *at, uint32_t value)
+LAMINA_UNWATCHED void lamina_store_u32(void *at, uint32_t value)
 {
+    LAMINA_UNWATCHED_BEGIN_;
     __builtin_memcpy(at, &value, sizeof value);
+    LAMINA_UNWATCHED_END_;
 }
 
-LAMINA_INLINE uint16_t lamina_load_u16(const void *from)
+LAMINA_UNWATCHED uint16_t lamina_load_u16(const void *from)
 {
     uint16_t value;
+    LAMINA_UNWATCHED_BEGIN_;
     __builtin_memcpy(&value, from, sizeof value);
+    LAMINA_UNWATCHED_END_;
     return value;
 }
 
-LAMINA_INLINE void lamina_store_u16(void *at, uint16_t value)
+LAMINA_UNWATCHED void lamina_store_u16(void *at, uint16_t value)
 {
+    LAMINA_UNWATCHED_BEGIN_;
     __builtin_memcpy(at, &value, sizeof value);
+    LAMINA_UNWATCHED_END_;
 }
 
 LAMINA_EXTERN_C_END

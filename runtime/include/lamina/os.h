@@ -82,7 +82,7 @@ LAMINA_NODISCARD void *lamina_os_map_ex(size_t bytes, unsigned flags, size_t *pa
 /* Unmaps a range that lamina_os_reserve*() or lamina_os_map*() gave, or, but on Windows, part of one. `bytes` may be
  * the size that was asked for, also where huge pages rounded it up. A range of which anything isn't mapped is refused
  * with EINVAL: a second release, for one, unless something else was mapped there in between. On Windows so is
- * anything but the whole of what one call gave. False means that the range is still as it was. Two system calls. */
+ * anything but the whole of what one call gave. False means that the range is still as it was. Three system calls. */
 bool lamina_os_release(void *p, size_t bytes);
 
 /* ------------------------------------------- What happens to a range ------------------------------------------ */

@@ -91,7 +91,7 @@ typedef struct lamina_os_call_table {
     int (*munlock)(const void *at, size_t bytes);
     void (*free)(void *block);
     /* asking, waiting and telling */
-    int (*msync)(void *at, size_t bytes, int flags);
+    int (*ask_mapped)(void *at, size_t bytes); /* 0, or -1 with errno ENOMEM where anything isn't */
     void *(*key_get)(int key);
     long (*write)(int file, const void *bytes, size_t count);
     int (*close)(int file);

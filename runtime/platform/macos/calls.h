@@ -38,6 +38,12 @@ static inline int lamina_kernel_mincore(void *at, size_t bytes, unsigned char *p
     return mincore(at, bytes, (char *)pages);
 }
 
+/* Asking to write back what has no file does nothing, and looks for holes on the way. */
+static inline int lamina_kernel_ask_mapped(void *at, size_t bytes)
+{
+    return msync(at, bytes, MS_ASYNC);
+}
+
 static inline int lamina_kernel_minherit(void *at, size_t bytes, int what)
 {
     return minherit(at, bytes, what);

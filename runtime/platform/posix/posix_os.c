@@ -112,10 +112,9 @@ void *lamina_os_reserve_aligned(size_t bytes, size_t align)
     return (pages != 0U) ? lamina_posix_map_(pages, align, PROT_NONE, MAP_NORESERVE) : NULL;
 }
 
-/* Asking to write back what has no file does nothing, and looks for holes on the way. */
 bool lamina_posix_is_mapped_(void *p, size_t pages)
 {
-    return (PLATFORM(msync)(p, pages, MS_ASYNC) == 0) || (errno != ENOMEM) || lamina_refuse_(EINVAL);
+    return (KERNEL(ask_mapped)(p, pages) == 0) || (errno != ENOMEM) || lamina_refuse_(EINVAL);
 }
 
 /* munmap() counts what isn't mapped as unmapped, which would hide a second release. */

@@ -83,11 +83,6 @@ static int call_munlock(const void *at, size_t bytes)
     return fails(true) ? -1 : munlock(at, bytes);
 }
 
-static int call_msync(void *at, size_t bytes, int flags)
-{
-    return msync(at, bytes, flags);
-}
-
 static long call_write(int file, const void *bytes, size_t count)
 {
     return write(file, bytes, count);
@@ -109,7 +104,7 @@ static long call_write(int file, const void *bytes, size_t count)
     .munmap = call_munmap, \
     .munlock = call_munlock, \
     .free = free, \
-    .msync = call_msync, \
+    .ask_mapped = lamina_kernel_ask_mapped, \
     .key_get = lamina_kernel_key_get, \
     .write = call_write, \
     .close = close, \
