@@ -145,7 +145,7 @@ class Bench:
         self.tools, self.stack, self.files = tools, stack, files
         self.sanitizer = sanitizer
         self.folder = tools.root / f"{stack}-{sanitizer.replace(',', '-') or 'plain'}"
-        self.flags = [level, "-fPIC", "-DLAMINA_OS_TABLE=1", "-w", *tools.include]
+        self.flags = [level, "-fPIC", "-DLAMINA_OS_TABLE=1", "-DLAMINA_ANNOTATE=0", "-w", *tools.include]
         self.link: list[str] = ["-pthread"]
         if sanitizer:
             extra = [f"-fsanitize={sanitizer}", "-fno-omit-frame-pointer", "-g"]
