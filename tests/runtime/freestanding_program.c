@@ -5,8 +5,14 @@
 #include "lamina/random.h"
 #include "lamina/report.h"
 #include "lamina/siphash.h"
+#include "lamina/thread.h"
 
 int freestanding_main(size_t n);
+
+/* SUPPLIED is 1 in a program that has what the runtime may ask for: see freestanding_start.c. */
+#if SUPPLIED
+extern unsigned yields;
+#endif
 
 /* `n` is 64, which the compiler is not told. Returns the number of the first check that fails; doesn't return when
  * none does, because the last of them is a corruption. */
@@ -42,6 +48,34 @@ int freestanding_main(size_t n)
         (lamina_ctz(n) != 6U)) {
         return 5;
     }
+    /* What the program doesn't supply isn't there; what it does supply is asked. */
+    const bool supplied = SUPPLIED;
+    lamina_set_last_os_error(0);
+    const bool random = lamina_random_bytes(block, 16U);
+    if ((random != supplied) || (lamina_last_os_error() != (supplied ? 0 : LAMINA_OS_ERROR_UNSUPPORTED)) ||
+        (supplied && (block[15] != 0x5AU)) || lamina_random_bytes(block, 0U) ||
+        (lamina_last_os_error() != LAMINA_OS_ERROR_INVALID)) {
+        return 6;
+    }
+    lamina_mutex_t mutex = LAMINA_MUTEX_INIT;
+    lamina_spinlock_t spin = LAMINA_SPINLOCK_INIT;
+    lamina_mutex_lock(&mutex);
+    lamina_spinlock_lock(&spin);
+    if (lamina_mutex_try_lock(&mutex) || lamina_spinlock_try_lock(&spin) ||
+        (lamina_thread_id() != (supplied ? 7U : 1U)) || (lamina_thread_index() != (supplied ? 3U : 0U))) {
+        return 7;
+    }
+    lamina_spinlock_unlock(&spin);
+    /* Two waiters' state, as if another thread slept: waking needs nobody, and waiting only looks again. */
+    mutex.state = 2U;
+    lamina_thread_wait_(&mutex.state, 2U);
+    lamina_mutex_unlock(&mutex);
+    lamina_thread_yield();
+#if SUPPLIED
+    if (yields != 2U) {
+        return 8;
+    }
+#endif
     LAMINA_DEBUG_ASSERT(n == 64U, "the caller passes 64");
     const lamina_corruption event = {
         "firmware", "poison", "poison overwritten", (const void *)(uintptr_t)0x20, offset, 0xDE, found};

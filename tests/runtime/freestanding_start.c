@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The whole of the "C library" that the freestanding program has: an entry, a way to end and to say something, and
  * the two functions that every compiler expects. */
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 int freestanding_main(size_t n);
 void *memcpy(void *restrict to, const void *restrict from, size_t bytes);
@@ -63,6 +65,37 @@ void lamina_panic(const char *line)
     (void)system_call(CALL_WRITE, 2, (long)line, (long)length);
     end(42);
 }
+
+#if SUPPLIED
+extern unsigned yields;
+bool lamina_port_random(void *out, size_t bytes);
+uintptr_t lamina_port_thread_id(void);
+unsigned lamina_port_thread_index(void);
+void lamina_port_yield(void);
+
+unsigned yields;
+
+bool lamina_port_random(void *out, size_t bytes)
+{
+    (void)memset(out, 0x5A, bytes); /* so that the test knows it again; a program would bring real ones */
+    return true;
+}
+
+uintptr_t lamina_port_thread_id(void)
+{
+    return 7U;
+}
+
+unsigned lamina_port_thread_index(void)
+{
+    return 3U;
+}
+
+void lamina_port_yield(void)
+{
+    yields++;
+}
+#endif
 
 #if defined(__x86_64__)
 __attribute__((force_align_arg_pointer)) /* the kernel enters with an aligned stack, a function expects a call's */
