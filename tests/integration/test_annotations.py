@@ -86,6 +86,7 @@ int main(int argc, char **argv)
     }}
     puts("to the end");
     fflush(stdout);
+    {keep_last}
     {destroy};
     begin(); /* what is told of the memory doesn't outlive the allocator */
     {destroy};
@@ -95,9 +96,9 @@ int main(int argc, char **argv)
 """
 
 
-def program(name: str) -> str:
+def program(name: str, folder: Path | None = None) -> str:
     """A program that uses a stack as its header says, well or with the fault that its argument names."""
-    header = (tree.ROOT / "generated" / name / f"{name}.h").read_text()
+    header = ((folder or tree.ROOT / "generated" / name) / f"{name}.h").read_text()
     sized = "size_t size, size_t align" in header
     static = f"extern {name}_t {name}_instance" in header
     me = "" if static else "&pool"
@@ -107,13 +108,14 @@ def program(name: str) -> str:
     frees = re.search(rf"\b{name}_free\(", header) is not None
     resets = re.search(rf"\b{name}_reset\(", header) is not None
     comma = f"{me}, " if me else ""
+    payload = re.findall(rf"\b{name.upper()}_\w*PAYLOAD_BYTES\b", header)[0] if not sized else ""
     free_it = f"{name}_free({comma}blocks[i]);" if frees else "(void)blocks;"
     last = f"{name}_free({comma}last);" if frees and not sized else f"{name}_reset({me});" if resets else ""
     back = f"for (int i = 0; i < 40; i++) {{ {free_it} }}" if frees else ""
     return PROGRAM.format(
         name=name, handle="" if static else f"static {name}_t pool;", init=init, alloc=f"{name}_alloc({args})",
-        bytes="24U" if sized else f"{name.upper()}_PAYLOAD_BYTES", free_it=free_it,
-        all_back=f"{back} {f'{name}_reset({me});' if resets else ''}", give_last=last, destroy=f"{name}_destroy({me})")
+        bytes="24U" if sized else payload, free_it=free_it,
+        keep_last=f"{name}_free({comma}last);" if frees else "", all_back=f"{back} {f'{name}_reset({me});' if resets else ''}", give_last=last, destroy=f"{name}_destroy({me})")
 
 
 def build(cc: str, folder: Path, name: str, *flags: str) -> Path:
@@ -123,6 +125,31 @@ def build(cc: str, folder: Path, name: str, *flags: str) -> Path:
              f"-I{tree.ROOT}/generated/{name}", folder / "main.c", tree.ROOT / "generated" / name / f"{name}.c",
              *platform_sources("linux"), "-lpthread", "-o", folder / "main")
     return folder / "main"
+
+
+#: Parameters of the stores and of what writes into slots: each goes to free blocks in its own way.
+LONG_STACKS = sorted((tree.ROOT / "tests" / "stacks").glob("*.lua"))
+
+
+@pytest.mark.skipif(not tree.LONG, reason="minutes long: set LAMINA_LONG=1")
+def test_every_kind_of_store(tmp_path: Path) -> None:
+    """The matrix of stacks, used well: nothing is reported, whatever a layer does with its blocks."""
+    tree.lamina("generate", "-q", "-o", tmp_path, *LONG_STACKS)
+    own = [f"-I{path}" for path in platform_folders("linux")]
+    flags = ["-std=gnu11", "-O1", "-g", "-w", "-fsanitize=address", f"-I{RUNTIME}/include", *own]
+    (tmp_path / "runtime").mkdir()
+    tree.run("gcc", *flags, "-c", *platform_sources("linux"), cwd=tmp_path / "runtime")
+    used = 0
+    for folder in sorted(path.parent for path in tmp_path.glob("*/manifest.json")):
+        name = folder.name
+        if "annotate.h" in (folder / f"{name}.h").read_text():
+            (folder / "main.c").write_text(program(name, folder))
+            tree.run("gcc", *flags, f"-I{folder}", folder / "main.c", folder / f"{name}.c",
+                     *sorted((tmp_path / "runtime").glob("*.o")), "-lpthread", "-o", folder / "main")
+            status, said = ran(folder / "main")
+            assert status == 0 and said == "to the end\n", f"{name}: {said}"
+            used += 1
+    assert used > 100
 
 
 def ran(*command: object) -> tuple[int, str]:
