@@ -86,6 +86,17 @@ static inline long lamina_kernel_getrandom(void *out, size_t bytes, unsigned fla
     return syscall(SYS_getrandom, out, bytes, (unsigned long)flags);
 }
 
+/* Not by the C library's functions, in whose place sanitizers put some that do nothing and answer 0. */
+static inline int lamina_kernel_mlock(const void *at, size_t bytes)
+{
+    return (int)syscall(SYS_mlock, at, bytes);
+}
+
+static inline int lamina_kernel_munlock(const void *at, size_t bytes)
+{
+    return (int)syscall(SYS_munlock, at, bytes);
+}
+
 static inline long lamina_kernel_mlock2(const void *at, size_t bytes, unsigned flags)
 {
     return syscall(SYS_mlock2, at, bytes, (unsigned long)flags);

@@ -15,7 +15,7 @@ bool lamina_os_lock_on_touch(void *p, size_t bytes)
     if (ok && (KERNEL(mlock2)(p, pages, MLOCK_ONFAULT) != 0)) {
         const int error = errno;
         if (error != ENOSYS) { /* with which nothing can have been locked */
-            (void)PLATFORM(munlock)(p, pages);
+            (void)KERNEL(munlock)(p, pages);
         }
         ok = lamina_refuse_((error == ENOSYS) ? ENOTSUP : error);
     }
@@ -95,7 +95,7 @@ static void *map_private(size_t pages, unsigned required, unsigned *got)
     if (ok && ((has & LAMINA_SECRET_NO_FORK) == 0U)) { /* before Linux 4.14 */
         ok = gain(p, pages, MADV_DONTFORK, LAMINA_SECRET_NO_FORK, required, &has);
     }
-    ok = ok && ((PLATFORM(mlock)(p, pages) == 0) || lamina_refuse_(errno));
+    ok = ok && ((KERNEL(mlock)(p, pages) == 0) || lamina_refuse_(errno));
     if (ok) {
         *got = has;
     } else {

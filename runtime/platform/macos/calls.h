@@ -44,6 +44,16 @@ static inline int lamina_kernel_ask_mapped(void *at, size_t bytes)
     return msync(at, bytes, MS_ASYNC);
 }
 
+static inline int lamina_kernel_mlock(const void *at, size_t bytes)
+{
+    return mlock(at, bytes);
+}
+
+static inline int lamina_kernel_munlock(const void *at, size_t bytes)
+{
+    return munlock(at, bytes);
+}
+
 static inline int lamina_kernel_minherit(void *at, size_t bytes, int what)
 {
     return minherit(at, bytes, what);

@@ -31,7 +31,7 @@ void *lamina_secret_map(size_t bytes, unsigned required, unsigned *got)
     if (p == NULL) {
         return NULL;
     }
-    const bool ok = ((KERNEL(minherit)(p, pages, VM_INHERIT_NONE) == 0) && (PLATFORM(mlock)(p, pages) == 0)) ||
+    const bool ok = ((KERNEL(minherit)(p, pages, VM_INHERIT_NONE) == 0) && (KERNEL(mlock)(p, pages) == 0)) ||
                     lamina_refuse_(errno);
     if (!ok) {
         lamina_posix_unmap_(p, pages);

@@ -13,9 +13,9 @@ bool lamina_os_lock(void *p, size_t bytes)
 {
     const size_t pages = lamina_range_(p, bytes);
     bool ok = (pages != 0U);
-    if (ok && (PLATFORM(mlock)(p, pages) != 0)) {
+    if (ok && (KERNEL(mlock)(p, pages) != 0)) {
         const int error = errno;
-        (void)PLATFORM(munlock)(p, pages);
+        (void)KERNEL(munlock)(p, pages);
         ok = lamina_refuse_(error);
     }
     return ok;
@@ -24,7 +24,7 @@ bool lamina_os_lock(void *p, size_t bytes)
 bool lamina_os_unlock(void *p, size_t bytes)
 {
     const size_t pages = lamina_range_(p, bytes);
-    return (pages != 0U) && ((PLATFORM(munlock)(p, pages) == 0) || lamina_refuse_(errno));
+    return (pages != 0U) && ((KERNEL(munlock)(p, pages) == 0) || lamina_refuse_(errno));
 }
 
 bool lamina_secret_release(void *p, size_t bytes)

@@ -40,7 +40,7 @@ static int call_mincore(void *at, size_t bytes, unsigned char *pages)
 
 static int call_mlock(const void *at, size_t bytes)
 {
-    return fails(false) ? -1 : mlock(at, bytes);
+    return fails(false) ? -1 : lamina_kernel_mlock(at, bytes);
 }
 
 static long call_sysconf(int name)
@@ -80,7 +80,7 @@ static int call_munmap(void *at, size_t bytes)
 
 static int call_munlock(const void *at, size_t bytes)
 {
-    return fails(true) ? -1 : munlock(at, bytes);
+    return fails(true) ? -1 : lamina_kernel_munlock(at, bytes);
 }
 
 static long call_write(int file, const void *bytes, size_t count)
