@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from .descriptor import Role
 from .model import Branch, Layer, Stack
+from .targets import TARGETS
 
 if TYPE_CHECKING:
     from .compose import Composer
@@ -70,7 +71,7 @@ class Bound:
         self.dynamic = branch.dynamic
         self.link_bytes = branch.link_bytes
         self.checks = stack.options.checks == "full"
-        self.hosted = stack.options.target != "freestanding"
+        self.hosted = TARGETS[stack.options.target].hosted
         self.callback = stack.options.on_corruption == "callback"
         self.withdraws = self.callback
         self.noreturn = "" if self.callback else "LAMINA_NORETURN "

@@ -71,6 +71,14 @@ def spec_options(command: Any, required: bool = True) -> Any:
     return command
 
 
+def target_option(command: Any) -> Any:
+    """The option of the commands that emit or compare."""
+    from .targets import TARGETS
+
+    return click.option("--target", type=click.Choice(list(TARGETS)), metavar="NAME", help="The platform that the C is for, in "
+                        "place of the one that the spec names: " + ", ".join(TARGETS) + ".")(command)
+
+
 def diagnostics_for(warnings: tuple[str, ...]) -> Diagnostics:
     diags = Diagnostics()
     try:
@@ -106,6 +114,7 @@ def cli() -> None:
 
 @cli.command(short_help="emit C, tests and a page")
 @spec_options
+@target_option
 @click.option("-o", "--output", "out", default="generated", show_default=True, metavar="DIR", help="Folder of the output.")
 @click.option("--generic/--no-generic", default=True, show_default=True, help="The generic twin as well.")
 @click.option("--tests/--no-tests", default=True, show_default=True, help="The Catch2 tests as well.")
@@ -118,15 +127,15 @@ def cli() -> None:
 @click.option("--list-outputs", is_flag=True, help="Print the files that would be written, and write none.")
 @click.option("-q", "--quiet", is_flag=True, help="Don't say what was written.")
 def generate(specs: tuple[str, ...], include: tuple[str, ...], only: tuple[str, ...], diagnostics: str,
-             warnings: tuple[str, ...], out: str, generic: bool, tests: bool, formatted: bool, standalone: bool,
-             to_stdout: bool, dry_run: bool, depfile: str | None, list_outputs: bool, quiet: bool) -> None:
+             warnings: tuple[str, ...], target: str | None, out: str, generic: bool, tests: bool, formatted: bool,
+             standalone: bool, to_stdout: bool, dry_run: bool, depfile: str | None, list_outputs: bool, quiet: bool) -> None:
     """Emit the C, the tests and the page of each stack of SPECS."""
     from . import emit
     from .pipeline import Options, all_stacks, generator_inputs, output_names
 
     if standalone:
         generic = tests = False
-    options = Options(out, generic, tests, include, only)
+    options = Options(out, generic, tests, include, only, target)
     if list_outputs and not standalone:
         diags = diagnostics_for(warnings)
         names = [os.path.join(out, stack.name, name) for stack, _, _ in all_stacks(specs, options, diags)
@@ -140,10 +149,11 @@ def generate(specs: tuple[str, ...], include: tuple[str, ...], only: tuple[str, 
     files: dict[str, Any] = dict(emit.finish(outputs, options, formatted))
     if standalone:
         from .standalone import runtime_files
+        from .targets import TARGETS
 
         for output in outputs:
             texts = [t for n, t in output.files.items() if n.endswith((".c", ".h"))]
-            for name, data in runtime_files(texts, output.stack.options.target).items():
+            for name, data in runtime_files(texts, TARGETS[output.stack.options.target].runtime).items():
                 files[f"{output.stack.name}/{name}"] = data
     if list_outputs:
         click.echo("\n".join(os.path.join(out, name) for name in files))
@@ -180,18 +190,19 @@ def _same(path: str, content: Any) -> bool:
 
 @cli.command(short_help="tell whether emitted files are up to date")
 @spec_options
+@target_option
 @click.option("-o", "--output", "out", default="generated", show_default=True, metavar="DIR", help="Folder of the output.")
 @click.option("--generic/--no-generic", default=True, show_default=True, help="The generic twin as well.")
 @click.option("--tests/--no-tests", default=True, show_default=True, help="The Catch2 tests as well.")
 @click.option("--format/--no-format", "formatted", default=True, show_default=True, help="Whether it was formatted.")
 def check(specs: tuple[str, ...], include: tuple[str, ...], only: tuple[str, ...], diagnostics: str,
-          warnings: tuple[str, ...], out: str, generic: bool, tests: bool, formatted: bool) -> None:
+          warnings: tuple[str, ...], target: str | None, out: str, generic: bool, tests: bool, formatted: bool) -> None:
     """Tell whether the files in the output folder are what SPECS give; print a diff where they are not."""
     from . import emit
     from .check import compare
     from .pipeline import Options
 
-    options = Options(out, generic, tests, include, only)
+    options = Options(out, generic, tests, include, only, target)
     outputs = render_or_fail(specs, options, diagnostics, warnings)
     findings = compare(outputs, emit.finish(outputs, options, formatted), out)
     for finding in findings:
@@ -203,7 +214,7 @@ def check(specs: tuple[str, ...], include: tuple[str, ...], only: tuple[str, ...
         return
     states = {finding.state for finding in findings}
     more = [w for i in include for w in ("-I", i)] + [w for s in only for w in ("--stack", s)] + ([] if generic else ["--no-generic"]) + \
-        ([] if tests else ["--no-tests"]) + ([] if formatted else ["--no-format"])
+        ([] if tests else ["--no-tests"]) + (["--target", target] if target else []) + ([] if formatted else ["--no-format"])
     click.echo("run: lamina generate " + " ".join(map(shlex.quote, [*specs, "-o", out, *more])), err=True)
     if "edited by hand" in states:
         click.echo("what was edited by hand is lost then: move it into the spec, or keep the file under another name", err=True)

@@ -16,6 +16,7 @@ from . import registry
 from .codes import Code
 from .descriptor import (Alignment, BranchKind, Choice, Descriptor, Flag, Int, Ints, Levels, Name, Param, Pattern, Role,
                          Size, in_units)
+from .targets import shown
 from .validate import BUDGET, OPTIONS
 
 #: What each role is, from the memory up.
@@ -104,7 +105,7 @@ def codes_of(layer: Descriptor) -> list[str]:
         found.add("LAM050")
     if not layer.cost.startswith("O(1)") or "x.cost" in text:
         found.add("LAM056")
-    if "x.needs =" in text or "freestanding" not in layer.platforms:
+    if "x.needs =" in text or layer.needs or any(param.needs for param in layer.params):
         found.add("LAM057")
     if "x.needs_checks" in text:
         found.add("LAM059")
@@ -117,7 +118,7 @@ def facts(layer: Descriptor) -> dict[str, Any]:
     """All that is known of a layer, for programs."""
     return {
         "name": layer.name, "role": layer.role.value, "brief": layer.brief, "doc": layer.doc, "cost": layer.cost,
-        "idea": layer.idea, "platforms": list(layer.platforms), "example": layer.example, "place": place(layer),
+        "idea": layer.idea, "platforms": list(layer.targets), "example": layer.example, "place": place(layer),
         "exactly_one_of": list(layer.exactly_one), "codes": codes_of(layer),
         "parameters": [{"name": param.name, "takes": kind(param), "default": default(param) or None,
                         "required": param.required, "doc": param.doc} for param in layer.params],
@@ -146,7 +147,7 @@ def layer(desc: Descriptor) -> str:
             out += ["", _wrap("Exactly one of " + ", ".join(desc.exactly_one) + " is given.")]
     else:
         out.append("It has no parameters.")
-    out += ["", _wrap("Place: " + place(desc)), _wrap("Cost: " + desc.cost), "Targets: " + ", ".join(desc.platforms)]
+    out += ["", _wrap("Place: " + place(desc)), _wrap("Cost: " + desc.cost), _wrap("Targets: " + shown(desc.targets))]
     if desc.idea:
         out.append(_wrap("Idea: " + desc.idea))
     out.append(_wrap("Codes: " + ", ".join(codes_of(desc))))
@@ -213,7 +214,7 @@ def spec_reference() -> str:
             out += ["It has no parameters.", ""]
         if desc.example:
             out += ["```lua", desc.example, "```", ""]
-        out += [f"- Place: {place(desc)}", f"- Cost: {desc.cost}.", f"- Targets: {', '.join(desc.platforms)}."]
+        out += [f"- Place: {place(desc)}", f"- Cost: {desc.cost}.", f"- Targets: {shown(desc.targets)}."]
         if desc.idea:
             out.append(f"- Idea: {desc.idea}.")
         out.append("- Rules: " + ", ".join(f"[{name}](diagnostics.md#{name.lower()})" for name in codes_of(desc)) + ".")

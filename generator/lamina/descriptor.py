@@ -10,9 +10,10 @@ from __future__ import annotations
 import enum
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Callable, Sequence
+from typing import TYPE_CHECKING, Any, Callable, Mapping, Sequence
 
 from .codes import Code
+from .targets import with_all
 from .tree import Node, Scalar, Seq, Span
 
 if TYPE_CHECKING:
@@ -389,6 +390,14 @@ class Param:
     doc: str
     default: Any = None
     required: bool = False
+    #: What of the platform (targets.ABILITIES) a value needs, by value; a string where any value does.
+    needs: str | Mapping[Any, str] = ""
+
+    def need(self, value: Any) -> str:
+        """What of the platform this value needs; "" for nothing."""
+        if isinstance(self.needs, str):
+            return "" if value is None or value is False else self.needs
+        return self.needs.get(value, "")
 
 
 @dataclass(frozen=True)
@@ -419,7 +428,8 @@ class Descriptor:
     innermost: bool = False
     #: Spec lines that the reference page shows.
     example: str = ""
-    platforms: tuple[str, ...] = ("linux", "freestanding")
+    #: What of the platform (targets.ABILITIES) it can't do without, whatever its parameters.
+    needs: tuple[str, ...] = ()
     #: A source that is its own store.
     whole: bool = False
     #: What a store hands out, as messages call it.
@@ -427,3 +437,8 @@ class Descriptor:
 
     def param(self, name: str) -> Param | None:
         return next((p for p in self.params if p.name == name), None)
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The targets that it is there for."""
+        return with_all(self.needs)

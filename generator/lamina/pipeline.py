@@ -34,6 +34,8 @@ class Options:
     tests: bool = True
     include: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
+    #: The target that goes before the specs' own.
+    target: str | None = None
 
 
 def stacks_of(spec: str, options: Options, diags: Diagnostics) -> tuple[list[Stack], tuple[str, ...]]:
@@ -41,7 +43,7 @@ def stacks_of(spec: str, options: Options, diags: Diagnostics) -> tuple[list[Sta
     doc = load_spec(spec, options.include, diags)
     if doc is None:
         return [], (spec,)
-    stacks = [stack for stack in validate(doc, diags, options.only) if resolve(stack)]
+    stacks = [stack for stack in validate(doc, diags, options.only, options.target) if resolve(stack)]
     return stacks, doc.inputs
 
 
@@ -50,9 +52,9 @@ def relative(path: str, start: str) -> str:
     return os.path.relpath(path, start).replace(os.sep, "/")
 
 
-def command_for(spec: str, folder: str) -> str:
+def command_for(spec: str, folder: str, target: str | None = None) -> str:
     """The command that regenerates a stack's folder, to be run in it."""
-    return f"lamina generate {relative(spec, folder)} -o .."
+    return f"lamina generate {relative(spec, folder)} -o .." + (f" --target {target}" if target else "")
 
 
 def render_stack(stack: Stack, spec: str, inputs: tuple[str, ...], options: Options) -> Output:
@@ -60,7 +62,7 @@ def render_stack(stack: Stack, spec: str, inputs: tuple[str, ...], options: Opti
     from .render import Renderer
 
     folder = os.path.join(options.out, stack.name)
-    renderer = Renderer(stack, relative(spec, folder), command_for(spec, folder))
+    renderer = Renderer(stack, relative(spec, folder), command_for(spec, folder, options.target))
     return Output(stack, renderer.artefacts(options.generic, options.tests), inputs)
 
 

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from typing import Callable
 
+from .descriptor import in_units
 from .model import Branch, Layer, Stack
+from .targets import TARGETS, shown, with_all
 from .tree import Span
 from .validate import RESERVED
 
@@ -97,17 +99,7 @@ def _name_layers(stack: Stack) -> None:
 
 def _stack_rules(stack: Stack) -> None:
     """What holds for every stack, whatever its layers."""
-    target = stack.options.target
-    for layer in stack.layers:
-        if target not in layer.desc.platforms and "*" not in layer.wrong:
-            stack.diags.error("LAM057", layer.span, f"{layer.name} is not to be had on the target {target}",
-                              notes=_note(stack, "target", "the target is chosen here"),
-                              help="it is there on " + ", ".join(layer.desc.platforms))
-        elif target == "freestanding" and not layer.wrong:
-            for what in getattr(layer.x, "needs", ()):
-                stack.diags.error("LAM057", layer.span, f"{layer.name} needs {what} here, which the target {target} doesn't "
-                                  "have", notes=_note(stack, "target", "the target is chosen here"),
-                                  help="take a parameter that needs none; `lamina explain " + layer.name + "` lists them")
+    _target_rules(stack)
     if stack.options.real_time:
         for layer in stack.layers:
             cost = getattr(layer.x, "cost", layer.desc.cost)
@@ -121,6 +113,41 @@ def _stack_rules(stack: Stack) -> None:
                 stack.diags.error("LAM059", layer.span, f'{layer.name} {layer.x.needs_checks}, which checks = "none" '
                                   "leaves out", notes=_note(stack, "checks", "left out here"),
                                   help='drop checks = "none"')
+
+
+def _target_rules(stack: Stack) -> None:
+    """What the target can't do is refused here, so that nothing is left undone without a word at run time."""
+    target = TARGETS[stack.options.target]
+    chosen = _note(stack, "target", "the target is chosen here")
+    for layer in stack.layers:
+        if "*" in layer.wrong:
+            continue
+        if not target.has.issuperset(layer.desc.needs):
+            stack.diags.error("LAM057", layer.span, f"{layer.name} is not to be had on the target {target.name}",
+                              notes=chosen, help="it is there on " + shown(layer.desc.targets))
+            continue
+        for param in layer.desc.params:
+            what = param.need(getattr(layer.p, param.name)) if param.name in layer.given and not layer.wrong else ""
+            if what and what not in target.has:
+                stack.diags.error("LAM057", layer.given[param.name], f"{layer.name}: {param.name} needs {what} here, which "
+                                  f"the target {target.name} doesn't have", notes=chosen,
+                                  help=f"drop it, or write another spec for {target.name}; it is there on "
+                                  + shown(with_all((what,))))
+        for what in getattr(layer.x, "needs", ()) if not layer.wrong else ():
+            if what not in target.has:
+                stack.diags.error("LAM057", layer.span, f"{layer.name} needs {what} here, which the target {target.name} "
+                                  "doesn't have", notes=chosen,
+                                  help="take a parameter that needs none; `lamina explain " + layer.name + "` lists them")
+    if stack.options.page_size < target.page and "page_size" in stack.option_spans:
+        stack.diags.error("LAM057", stack.option_spans["page_size"], f"the target {target.name} has pages of "
+                          f"{in_units(target.page)}: init would refuse a layout that is cut for "
+                          f"{in_units(stack.options.page_size)}", notes=chosen,
+                          help=f'page_size = "{in_units(target.page)}", or leave it out')
+    for branch in stack.branches:
+        if target.space and not branch.failed and branch.region_bytes > target.space:
+            stack.diags.error("LAM058", branch.source.span, f"{in_units(branch.region_bytes)} are more than the "
+                              f"{in_units(target.space)} that a process can have on the target {target.name}",
+                              notes=chosen, help="fewer or smaller blocks")
 
 
 def _note(stack: Stack, option: str, text: str) -> list[tuple[Span | None, str]]:

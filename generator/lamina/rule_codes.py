@@ -277,14 +277,20 @@ Drop the claim, or choose what is O(1): an eager mmap or a static buffer, slabs 
 shows each layer's cost.
 """),
     Code("LAM057", "not to be had on the target", """\
-The target lacks what the layer is made of: without an operating system there are no pages to map or protect, no
-threads, and no random bytes for secrets.
+The target, from the spec or from `--target`, lacks what the layer or one of its parameters is made of.  Without an
+operating system there are no pages to map or protect, no threads, and no random bytes for secrets; Windows and macOS
+have no memory policies that can be set on a range, and not every processor has every size of huge page.  It is
+refused when the spec is read, `optional` or not, because a stack that could never do what its spec says would do
+nothing without a word.
 
     target = "freestanding",
     lamina.mmap {}, …                                                    -- LAM057: lamina.static {}
     lamina.static {}, lamina.slab { slot = 32, link = "masked" }         -- LAM057: needs random bytes
 
-`lamina explain` of a layer names its targets.
+    lamina generate --target windows-x86_64 specs/numa_slab.lua          -- LAM057: binding to memory nodes
+
+A `page_size` below the target's own is refused for the same reason: init would answer LAMINA_ERR_PAGE_SIZE on every
+machine.  `lamina explain` of a layer names its targets, and the page on platforms says what each of them has.
 """),
     Code("LAM058", "more than there is", """\
 The numbers of two layers don't fit together, or don't fit into the machine: a source smaller than what the store above

@@ -10,6 +10,7 @@ from . import registry
 from .descriptor import C_WORDS, Alignment, BranchKind, Choice, Flag, Int, Name, Param, Refused, Role, describe
 from .diagnostics import Diagnostics, closest
 from .model import Branch, Layer, Stack
+from .targets import TARGETS
 from .tree import Document, Map, Scalar, Seq, Span, StackNode
 
 #: Options of a stack, beside its name and its layers. The reference page is derived from these too.
@@ -21,9 +22,10 @@ OPTIONS: tuple[Param, ...] = (
           "full"),
     Param("on_corruption", Choice(("abort", "callback")), "Whether detected damage ends the program or calls the "
           "user's handler; the object involved is then withdrawn from use.", "abort"),
-    Param("target", Choice(("linux", "freestanding")), "The platform that the C is for.", "linux"),
-    Param("page_size", Alignment(1 << 16, 4096), "The page size that layouts are cut for; a machine with larger pages is "
-          "refused by init.", 4096),
+    Param("target", Choice(tuple(TARGETS)), "The platform that the C is for; `--target` goes before it. See "
+          "[platforms.md](platforms.md).", "linux"),
+    Param("page_size", Alignment(1 << 16, 4096), "The page size that layouts are cut for, by default the target's; a "
+          "machine with larger pages is refused by init."),
     Param("real_time", Flag(), "Claim that every operation takes constant time; refused where a layer does not.",
           False),
 )
@@ -39,8 +41,8 @@ TAKEN = frozenset("""aligned clock cnd div ldiv lldiv int8 int16 int32 int64 uin
     intptr uintptr max_align mtx off once_flag pid posix ptrdiff sem size ssize thrd time tss wchar wint""".split())
 
 
-def validate(doc: Document, diags: Diagnostics, only: tuple[str, ...] = ()) -> list[Stack]:
-    """All stacks of a document that are built like stacks. The errors are in `diags`; a stack that had some is marked
+def validate(doc: Document, diags: Diagnostics, only: tuple[str, ...] = (), target: str | None = None) -> list[Stack]:
+    """All stacks of a document that are built like stacks, for the target that was asked for or for their own. The errors are in `diags`; a stack that had some is marked
     `wrong`: `resolve` still holds it against the rules, so that a user sees all mistakes in one run."""
     out: list[Stack] = []
     seen: dict[str, Span] = {}
@@ -54,7 +56,7 @@ def validate(doc: Document, diags: Diagnostics, only: tuple[str, ...] = ()) -> l
                         notes=[(seen[name], "first declared here")], help="give each stack a name of its own")
         if name:
             seen.setdefault(name, node.name.span)
-        stack = _stack(node, doc, name or "unnamed", diags)
+        stack = _stack(node, doc, name or "unnamed", diags, target)
         if stack is not None:
             stack.wrong = diags.errors > before
         if stack is not None and (not only or name in only):
@@ -117,11 +119,16 @@ def read_params(entries: Map, params: tuple[Param, ...], what: str, page: int, d
     return SimpleNamespace(**values), given
 
 
-def _stack(node: StackNode, doc: Document, name: str, diags: Diagnostics) -> Stack | None:
+def _stack(node: StackNode, doc: Document, name: str, diags: Diagnostics, target: str | None) -> Stack | None:
     budget_entry = node.options.get("budget")
     plain = Map(tuple(e for e in node.options.entries if e.key != "budget"), node.options.span)
     options, spans = read_params(plain, OPTIONS, "the stack", 4096, diags)
     options.budget = None
+    if target is not None:
+        options.target = target
+        spans.pop("target", None)
+    if options.page_size is None:
+        options.page_size = TARGETS[options.target].page
     if budget_entry is not None:
         spans["budget"] = budget_entry.key_span
         value = budget_entry.value

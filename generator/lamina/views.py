@@ -14,6 +14,7 @@ from .bind import Form
 from .compose import BranchView, Composer, Piece, _tidy
 from .descriptor import Int, Param, Role
 from .model import Branch, Layer, Stack
+from .targets import TARGETS
 
 ABI = 1
 #: Which runtime header declares what: emitted code includes what it uses and nothing else.
@@ -169,7 +170,7 @@ def common(composer: Composer, form: Form, generic: bool, spec: str, command: st
     S.static = "static " if generic else ""
     S.sized = stack.sized
     S.checks = stack.options.checks == "full"
-    S.hosted = stack.options.target != "freestanding"
+    S.hosted = TARGETS[stack.options.target].hosted
     S.can = _capabilities(stack)
     S.noreturn = "" if S.can.handler else "LAMINA_NORETURN "
     S.bail = "goto leave;" if S.can.handler else ""

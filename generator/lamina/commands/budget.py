@@ -22,6 +22,7 @@ import click
 
 from ..cli import ENVIRONMENT, SPEC_WRONG, Failed, diagnostics_for, spec_options, tell
 from ..model import Stack
+from ..targets import TARGETS, Target
 from ..toolchain import counts, run, runtime_objects, target, tool
 
 OBJECTS, BLOCKS = 512, 32  # most that are live while measuring: of a slab, of a store that takes any size
@@ -71,15 +72,19 @@ def _program(stack: Stack, spec: str, form: str, folder: Path) -> Program:
     folder.mkdir(parents=True)
     for file, text in {**files, "main.c": main}.items():
         (folder / file).write_text(text, encoding="utf-8")
-    flags = ["-ffreestanding"] if stack.options.target == "freestanding" else []
+    flags = [] if _target_of(stack).hosted else ["-ffreestanding"]
     return Program(stack, form, folder, f"{name}.c", flags)
+
+
+def _target_of(stack: Stack) -> Target:
+    return TARGETS[stack.options.target]
 
 
 def _runtime(programs: list[Program], root: Path, cc: list[str]) -> dict[str, list[str]]:
     """Compiles the runtime that the programs need, once for each platform; answers the objects."""
     out: dict[str, list[str]] = {}
-    for platform in {p.stack.options.target for p in programs}:
-        mine = [p for p in programs if p.stack.options.target == platform]
+    for platform in {_target_of(p.stack).runtime for p in programs}:
+        mine = [p for p in programs if _target_of(p.stack).runtime == platform]
         texts = [path.read_text(encoding="utf-8") for p in mine for path in sorted(p.folder.glob("*.[ch]"))]
         out[platform] = runtime_objects(texts, platform, root / f"runtime-{platform}", cc)
     return out
@@ -94,7 +99,7 @@ def _measure(program: Program, cc: list[str], valgrind: str, objects: list[str])
     did more. Around an array of objects the loop is taken off, as the empty loops over the array cost it."""
     root = program.folder.parent
     what = f"{program.stack.name}, {program.form}:"
-    run([*cc, *program.flags, f"-I{root / f'runtime-{program.stack.options.target}'}", "-I.", "-o", "measure", "main.c",
+    run([*cc, *program.flags, f"-I{root / f'runtime-{_target_of(program.stack).runtime}'}", "-I.", "-o", "measure", "main.c",
           program.source, *objects, "-pthread"], program.folder, f"{what} does not compile")
     out = run([valgrind, "--tool=callgrind", "--callgrind-out-file=counted", "--combine-dumps=yes",
                 "--zero-before=budget_begin", "--dump-before=budget_end", "./measure"], program.folder,
@@ -121,7 +126,7 @@ def measure(stacks: list[tuple[Stack, str]], forms: tuple[str, ...], cc: list[st
                     for form in forms]
         objects = _runtime(programs, root, cc)
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-            return list(pool.map(lambda p: _measure(p, cc, valgrind, objects[p.stack.options.target]), programs))
+            return list(pool.map(lambda p: _measure(p, cc, valgrind, objects[_target_of(p.stack).runtime]), programs))
 
 
 def excesses(stack: Stack, cost: Cost) -> list[tuple[str, float, int]]:

@@ -59,6 +59,6 @@ LAYER = Descriptor(
     shape=shape,
     plan=plan,
     rules=rules,
-    platforms=("linux",),
+    needs=("random bytes",),
     example="lamina.canary { size = 8 }",
 )

@@ -64,6 +64,6 @@ LAYER = Descriptor(
     shape=shape,
     plan=plan,
     rules=rules,
-    platforms=("linux",),
+    needs=("pages",),
     example="lamina.guard { every = 64 }",
 )

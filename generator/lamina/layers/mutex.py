@@ -10,6 +10,6 @@ LAYER = Descriptor(
     brief="any thread, one at a time",
     doc="Every operation holds the instance's lock. Handlers run with the lock held and must not call the allocator.",
     cost="the wait for the lock, then O(1)",
-    platforms=("linux",),
+    needs=("threads",),
     example="lamina.mutex {}",
 )

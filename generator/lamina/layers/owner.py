@@ -55,6 +55,6 @@ LAYER = Descriptor(
     ),
     plan=plan,
     rules=rules,
-    platforms=("linux",),
+    needs=("threads",),
     example="lamina.owner {}",
 )

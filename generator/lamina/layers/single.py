@@ -10,6 +10,6 @@ LAYER = Descriptor(
     brief="one thread, checked in debug builds",
     doc="Only the thread that called init may use the allocator. Builds without NDEBUG assert it on every operation; "
         "with NDEBUG it costs nothing.",
-    platforms=("linux",),
+    needs=("threads",),
     example="lamina.single {}",
 )

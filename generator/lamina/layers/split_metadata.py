@@ -32,6 +32,6 @@ LAYER = Descriptor(
     idea="out-of-line metadata as in OpenBSD's malloc and hardened_malloc",
     plan=plan,
     rules=rules,
-    platforms=("linux",),
+    needs=("pages",),
     example="lamina.split_metadata {}",
 )

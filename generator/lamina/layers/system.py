@@ -38,6 +38,6 @@ LAYER = Descriptor(
     shape=shape,
     plan=plan,
     rules=rules,
-    platforms=("linux",),
+    needs=("a heap",),
     example="lamina.system {}",
 )

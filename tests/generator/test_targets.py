@@ -1,0 +1,129 @@
+"""Targets: the table is sound, what a target lacks is refused, and what it has comes out as promised."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from lamina import registry
+from lamina.cli import cli
+from lamina.descriptor import Choice, Flag
+from lamina.targets import ABILITIES, TARGETS, shown, with_all
+
+ROOT = Path(__file__).resolve().parents[2]
+SPECS = sorted(str(path) for path in (ROOT / "specs").iterdir() if path.suffix in (".lua", ".yaml"))
+
+
+def lamina(*arguments: str):
+    return CliRunner().invoke(cli, list(arguments), catch_exceptions=False)
+
+
+def spec(folder: Path, *layers: str, **options: str) -> str:
+    path = folder / "pool.lua"
+    path.write_text('local lamina = require "lamina"\nreturn lamina.stack "pool" {\n'
+                    + "".join(f"  {name} = {value},\n" for name, value in options.items())
+                    + "".join(f"  lamina.{layer},\n" for layer in layers) + "}\n", encoding="utf-8")
+    return str(path)
+
+
+def test_what_targets_have_is_known():
+    for target in TARGETS.values():
+        assert target.has <= ABILITIES.keys(), target.name
+        assert target.page & (target.page - 1) == 0
+        assert (ROOT / "runtime" / "platform" / target.runtime).is_dir() or target.runtime in ("windows", "macos")
+
+
+@pytest.mark.parametrize("layer", registry.layers().values(), ids=lambda layer: layer.name)
+def test_what_layers_need_is_known(layer):
+    """A misspelt need would be one that no target has."""
+    needs = set(layer.needs)
+    for param in layer.params:
+        if isinstance(param.needs, str):
+            needs |= {param.needs} - {""}
+        else:
+            assert isinstance(param.kind, (Choice, Flag)), param.name
+            assert set(param.needs) <= set(getattr(param.kind, "names", (True, False))), param.name
+            needs |= set(param.needs.values())
+    assert needs <= ABILITIES.keys()
+    text = Path(registry.folders()[0], f"{layer.name}.py").read_text(encoding="utf-8")
+    for words in re.findall(r"x\.needs = \(([^)]*)\)", text):
+        assert set(re.findall(r'"([^"]+)"', words)) <= ABILITIES.keys()
+    assert layer.targets == with_all(layer.needs)
+
+
+def test_lists_of_targets_are_short():
+    assert shown(tuple(TARGETS)) == "all targets"
+    assert shown(()) == "none"
+    assert shown(("linux",)) == "linux"
+    assert shown(with_all(("pages",))).startswith("all targets but freestanding")
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_each_target_takes_what_it_has(name, tmp_path):
+    """The stacks of specs/ that a target has the layers for come out whole; the others are refused by LAM057 alone."""
+    done = lamina("generate", "--dry-run", "--target", name, "-o", str(tmp_path), *SPECS)
+    codes = set(re.findall(r"error: .*\[(LAM\d+)\]", done.output))
+    assert codes <= {"LAM057"}, done.output
+    assert done.exit_code == (1 if codes else 0)
+    assert bool(codes) == (TARGETS[name].runtime != "linux")
+
+
+def test_the_command_line_goes_before_the_spec(tmp_path):
+    path = spec(tmp_path, "static {}", "slab { slot = 32, count = 8 }", "mutex {}", target='"freestanding"')
+    assert lamina("generate", "--dry-run", path).exit_code == 1
+    assert lamina("generate", "--dry-run", "--target", "linux-armhf", path).exit_code == 0
+
+
+def page_of(text: str) -> int:
+    """The page size in the emitted header."""
+    found = set(re.findall(r"^#define POOL_\w*PAGE_BYTES +(\d+)U", text, re.M))
+    assert len(found) == 1, found
+    return int(found.pop())
+
+
+def test_layouts_are_cut_for_the_pages_of_the_target(tmp_path):
+    path = spec(tmp_path, "mmap {}", "guard {}", 'slab { slot = "1 KiB", count = 4 }')
+    for name, page in (("linux", 4096), ("macos-arm64", 16384), ("linux-aarch64-64k", 65536)):
+        done = lamina("generate", "--stdout", "--target", name, path)
+        assert page_of(done.output) == page, name
+        assert re.search(rf"--target[\s*]+{name}$", done.output, re.M), name  # of the command that writes it anew
+    path = spec(tmp_path, "mmap {}", "guard {}", 'slab { slot = "1 KiB", count = 4 }', page_size='"64 KiB"')
+    assert page_of(lamina("generate", "--stdout", "--target", "macos-arm64", path).output) == 65536
+
+
+def test_check_knows_the_target(tmp_path):
+    path = spec(tmp_path, "mmap {}", "guard {}", 'slab { slot = "1 KiB", count = 4 }')
+    out = str(tmp_path / "out")
+    assert lamina("generate", "-q", "--target", "linux-aarch64-64k", "-o", out, path).exit_code == 0
+    assert lamina("check", "--target", "linux-aarch64-64k", "-o", out, path).exit_code == 0
+    done = lamina("check", "-o", out, path)
+    assert done.exit_code == 3 and "_PAGE_BYTES" in done.output
+    done = lamina("check", "--target", "macos-arm64", "-o", out, path)
+    assert done.exit_code == 3 and "--target macos-arm64" in done.output
+
+
+def test_an_unknown_target_is_a_wrong_command_line(tmp_path):
+    done = lamina("generate", "--target", "windows-3.11", spec(tmp_path, "static {}", "bump {}"))
+    assert done.exit_code == 2 and "linux-x86_64" in done.output
+
+
+def test_64_bit_atomics_are_refused_where_there_are_none(tmp_path, monkeypatch):
+    """No layer of ours needs them, so that 32-bit targets lack nothing; one that did is held to the table."""
+    path = spec(tmp_path, "static {}", "slab { slot = 32, count = 8 }", "fault {}")
+    shape = registry.layers()["fault"].shape
+
+    def shape_with_atomics(layer, branch):
+        shape(layer, branch)
+        layer.x.needs = ("64-bit atomics",)
+
+    for name in TARGETS:
+        assert lamina("generate", "--dry-run", "--target", name, path).exit_code == 0
+    known = registry.layers()
+    changed = {**known, "fault": dataclasses.replace(known["fault"], shape=shape_with_atomics)}
+    monkeypatch.setattr(registry, "layers", lambda: changed)
+    refused = {name for name in TARGETS if lamina("generate", "--dry-run", "--target", name, path).exit_code == 1}
+    assert refused == {"linux-i386", "linux-armhf", "freestanding", "freestanding-cortex-m4"}
