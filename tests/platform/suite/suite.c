@@ -144,6 +144,8 @@ int suite_main(void)
 {
 #if defined(SUITE_STACKS)
     part_stacks();
+#elif defined(SUITE_MACHINE)
+    part_machine();
 #else
     part_core();
 #if __STDC_HOSTED__

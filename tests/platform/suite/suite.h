@@ -82,5 +82,6 @@ void part_random(void);
 void part_refusals(void);
 void part_failures(void);
 void part_stacks(void);
+void part_machine(void);
 
 #endif /* LAMINA_TESTS_PLATFORM_SUITE_H */

@@ -1,0 +1,101 @@
+"""The command line of tests/platform/run."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import click
+
+from . import build, page
+from .platforms import Platform, platforms
+from .results import Result, load
+from .ways import WAYS
+
+PASSED, FAILED, SKIPPED = 0, 1, 77
+
+
+def show(result: Result) -> None:
+    for line in result.failed:
+        click.echo(f"    failed: {line}")
+    for line in result.skipped:
+        click.echo(f"    skipped: {line}")
+
+
+def run_one(platform: Platform, quick: bool) -> Result:
+    result = Result(platform.name)
+    lacks = platform.lacks()
+    if lacks:
+        result.state = "skipped"
+        click.echo(f"{platform.name}: skipped; it needs")
+        for line in lacks:
+            click.echo(f"    {line}")
+        return result
+    began = time.monotonic()
+    try:
+        WAYS[platform.how](platform, result, quick)
+    except build.Broken as broken:
+        result.failed.append(str(broken))
+    result.seconds = round(time.monotonic() - began, 1)
+    result.whole = not quick
+    result.settle()
+    result.store()
+    words = {"passed": f"passed, {result.passed_cases} cases", "built": "compiled and linked; nothing here runs it",
+             "failed": f"FAILED, {len(result.failed)} of {result.passed_cases + len(result.failed)} cases"}
+    click.echo(f"{platform.name}: {words[result.state]}, {len(result.skipped)} cases skipped, {result.seconds} s")
+    show(result)
+    return result
+
+
+def chosen(only: tuple[str, ...]) -> list[Platform]:
+    """Those whose names begin as asked; an exact name is that one alone."""
+    known = platforms()
+    names = {platform.name for platform in known}
+    out = [p for p in known if not only or any(p.name == o if o in names else p.name.startswith(o) for o in only)]
+    for word in only:
+        if not any(p.name.startswith(word) for p in known):
+            raise click.UsageError(f"there is no platform {word}; tests/platform/run --list shows all")
+    return out
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--list", "listed", is_flag=True, help="Show the platforms and what each lacks here; run nothing.")
+@click.option("--only", multiple=True, metavar="NAME", help="Only platforms whose name begins so; may be repeated.")
+@click.option("--everyday", is_flag=True, help="Only those that need no emulator.")
+@click.option("--quick", is_flag=True, help="Leave out the stacks' C++ tests.")
+@click.option("--require", is_flag=True, help="A platform that would be skipped has failed.")
+@click.option("--markdown", type=click.Path(path_type=Path), metavar="FILE", help="Write the page of results; with --only or "
+              "--everyday, the other platforms' last results are taken.")
+@click.option("--page-only", is_flag=True, help="Write the page from the last results; run nothing.")
+def main(listed: bool, only: tuple[str, ...], everyday: bool, quick: bool, require: bool, markdown: Path | None,
+         page_only: bool) -> None:
+    """Show the runtime and the example stacks to work on each platform."""
+    selected = [platform for platform in chosen(only) if platform.everyday or not everyday]
+    if listed:
+        for platform in selected:
+            lacks = platform.lacks()
+            click.echo(f"{platform.name:24} {platform.brief}{' (every day)' if platform.everyday else ''}")
+            for line in lacks:
+                click.echo(f"{'':24} lacks: {line}")
+        return
+    results = [] if page_only else [run_one(platform, quick) for platform in selected]
+    count = {state: sum(r.state == state for r in results) for state in ("passed", "built", "failed", "skipped")}
+    if results:
+        click.echo(f"platforms: {count['passed']} passed, {count['built']} built, {count['failed']} failed, "
+                   f"{count['skipped']} skipped")
+    if markdown:
+        stored = [load(platform.name) for platform in platforms()]
+        missing = [p.name for p, r in zip(platforms(), stored) if r is None or not r.whole or r.state == "failed"]
+        if missing:
+            raise click.ClickException("the page needs a whole run without failures of each platform; it lacks "
+                                       + ", ".join(missing))
+        markdown.write_text(page.text(platforms(), [r for r in stored if r]), encoding="utf-8")
+    if count["failed"] or (require and count["skipped"]):
+        sys.exit(FAILED)
+    if count["skipped"]:
+        sys.exit(SKIPPED)
+
+
+if __name__ == "__main__":
+    main(prog_name="tests/platform/run")

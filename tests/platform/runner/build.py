@@ -1,0 +1,165 @@
+"""Compiles for a platform: the suite, the example stacks in C, and their C++ tests."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from lamina import emit
+from lamina.diagnostics import Diagnostics
+from lamina.pipeline import Options, render_stack, stacks_of
+from lamina.targets import TARGETS
+
+from .platforms import ROOT, SUITE, Platform
+
+RUNTIME = ROOT / "runtime"
+WARNINGS = "-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wundef -Werror".split()
+JOBS = os.cpu_count() or 1
+
+
+class Broken(Exception):
+    """Something doesn't compile or link: the platform has failed. The text says what."""
+
+
+@dataclass
+class Built:
+    """What can be run, and which stacks it holds."""
+
+    exe: Path
+    stacks: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
+
+
+def run(command: list[str], folder: Path, what: str, environment: dict[str, str] | None = None) -> None:
+    done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          env={**os.environ, **(environment or {})})
+    if done.returncode != 0:
+        told = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
+        wrong = [line for line in told if "error" in line or "undefined" in line] or told[-10:]
+        raise Broken(f"{what}\n" + "\n".join("    " + line for line in wrong[:15]))
+
+
+def runtime_sources(platform: Platform) -> list[Path]:
+    """The runtime for the platform, with the table of calls where it has one."""
+    runtime = TARGETS[platform.target].runtime
+    shared = {"linux": ("hosted", "posix"), "macos": ("hosted", "posix"), "windows": ("hosted",), "freestanding": ()}[runtime]
+    if not (RUNTIME / "platform" / runtime).is_dir():
+        raise Broken(f"the runtime has no folder platform/{runtime}")
+    folders = [RUNTIME / "src", *(RUNTIME / "platform" / name for name in (*shared, runtime))]
+    return [path for folder in folders for path in sorted(folder.glob("*.c"))]
+
+
+def host_sources(platform: Platform) -> list[Path]:
+    runtime = TARGETS[platform.target].runtime
+    host = {"linux": "posix", "macos": "posix", "windows": "windows", "freestanding": "none"}[runtime]
+    return [SUITE / f"host_{host}.c", SUITE / "instructions.c"]
+
+
+def parts(platform: Platform) -> list[Path]:
+    found = sorted(set(SUITE.glob("part_*.c")) - {SUITE / "part_stacks.c", SUITE / "part_machine.c"})
+    if not TARGETS[platform.target].hosted:
+        found = [path for path in found if path.stem in ("part_core", "part_threads", "part_random")]
+    return found
+
+
+def compile_all(platform: Platform, sources: list[Path], folder: Path, exe: str, extra: list[str], hosted_extra: bool) -> Path:
+    """Objects in parallel, then the program. Everything is compiled with warnings as errors."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    hosted = TARGETS[platform.target].hosted
+    table = ["-DLAMINA_OS_TABLE=1"] if hosted else []
+    common = [*platform.words(platform.cc), "-std=c11", "-O1", "-g0", *WARNINGS, *platform.words(platform.flags), *table,
+              f"-I{RUNTIME / 'include'}", f"-I{RUNTIME / 'testing' / 'include'}", f"-I{SUITE}", *extra]
+    environment = {"ZIG_GLOBAL_CACHE_DIR": str(platform.folder / "zig"), "ZIG_LOCAL_CACHE_DIR": str(platform.folder / "zig")}
+    objects = [folder / f"{i}-{source.stem}.o" for i, source in enumerate(sources)]
+
+    def one(pair: tuple[Path, Path]) -> None:
+        source, target = pair
+        short = source.relative_to(ROOT) if source.is_relative_to(ROOT) else source.name
+        run([*common, "-c", os.path.relpath(source, ROOT), "-o", str(target)], ROOT, f"{short} does not compile", environment)
+
+    with ThreadPoolExecutor(JOBS) as pool:
+        list(pool.map(one, zip(sources, objects)))
+    threads = ["-pthread"] if hosted and TARGETS[platform.target].runtime == "linux" else []
+    static = ["-static"] if TARGETS[platform.target].runtime in ("linux", "windows") else []
+    out = folder / exe
+    run([*platform.words(platform.cc), *static, *map(str, objects), *platform.words(platform.link), *threads,
+         *platform.words(platform.libraries), "-o", str(out)], folder, f"{exe} does not link", environment)
+    return out
+
+
+def suite(platform: Platform) -> Built:
+    """The suite of the glue."""
+    sources = [*runtime_sources(platform), SUITE / "suite.c", *host_sources(platform), *parts(platform)]
+    return Built(compile_all(platform, sources, platform.folder / "suite", "suite.exe", [], True))
+
+
+def specs() -> list[str]:
+    return sorted(str(path) for path in (ROOT / "specs").iterdir() if path.suffix in (".lua", ".yaml"))
+
+
+def generate(platform: Platform) -> tuple[Path, list[str], list[str]]:
+    """The example stacks for the platform's target: the folder, the stacks that it takes, and those that it refuses."""
+    folder = platform.folder / "generated"
+    shutil.rmtree(folder, ignore_errors=True)
+    taken: list[str] = []
+    refused: list[str] = []
+    options = Options(str(folder), target=platform.target)
+    everything = Options(str(folder))
+    for spec in specs():
+        diags = Diagnostics()
+        stacks, inputs = stacks_of(spec, options, diags)
+        names = {stack.name for stack in stacks_of(spec, everything, Diagnostics())[0]}
+        taken += [stack.name for stack in stacks]
+        refused += sorted(names - {stack.name for stack in stacks})
+        outputs = [render_stack(stack, spec, inputs, options) for stack in stacks]
+        emit.write(dict(emit.finish(outputs, options, False)), str(folder))
+    return folder, taken, refused
+
+
+def stacks(platform: Platform) -> Built:
+    """The stacks in C, both forms of each, and the tests that need neither C++ nor processes."""
+    folder, taken, refused = generate(platform)
+    subjects = [f"{name}_{form}_subject" for name in taken for form in ("flat", "generic")]
+    text = '#include "lamina/testing/subject.h"\n\nextern const lamina_subject *const platform_subjects[];\n' \
+        "extern const size_t platform_subject_count;\n\n"
+    text += "".join(f"extern const lamina_subject {name};\n" for name in subjects)
+    text += "\nconst lamina_subject *const platform_subjects[] = {\n" + "".join(f"    &{name},\n" for name in subjects)
+    text += "};\nconst size_t platform_subject_count = sizeof platform_subjects / sizeof platform_subjects[0];\n"
+    (folder / "subjects.c").write_text(text, encoding="utf-8")
+    sources = [*runtime_sources(platform), SUITE / "suite.c", *host_sources(platform), SUITE / "part_stacks.c",
+               folder / "subjects.c"]
+    for name in taken:
+        sources += [folder / name / file for file in (f"{name}.c", f"{name}_generic.c", f"test_{name}_flat.c",
+                                                       f"test_{name}_generic.c")]
+    includes = [f"-I{folder / name}" for name in taken]
+    exe = compile_all(platform, sources, platform.folder / "stacks", "stacks.exe", ["-DSUITE_STACKS=1", *includes], True)
+    return Built(exe, tuple(taken), tuple(refused))
+
+
+def catch2(platform: Platform, only: tuple[str, ...] = ()) -> list[Path]:
+    """The stacks' C++ tests, or those of some, by the project's own build; after `stacks`, which generates them."""
+    folder = platform.folder / "catch2"
+    cc, cxx = platform.words(platform.cc), platform.words(platform.cxx)
+    system = [] if platform.here else ["-DCMAKE_SYSTEM_NAME=Linux", f"-DCMAKE_SYSTEM_PROCESSOR={cc[0].split('-')[0]}"]
+    run(["cmake", "-S", str(ROOT), "-B", str(folder), "-G", "Ninja", *system, "-DCMAKE_BUILD_TYPE=None",
+         f"-DCMAKE_C_COMPILER={shutil.which(cc[0])}", f"-DCMAKE_CXX_COMPILER={shutil.which(cxx[0])}",
+         f"-DCMAKE_C_FLAGS={' '.join(['-O1', *cc[1:]])}", f"-DCMAKE_CXX_FLAGS={' '.join(['-O0', '-g0', *cxx[1:]])}",
+         "-DCMAKE_EXE_LINKER_FLAGS=-static", "-DLAMINA_TEST_PARTS=generated", "-DLAMINA_SPEC_MODE=COMMITTED",
+         f"-DLAMINA_GENERATED_DIR={platform.folder / 'generated'}", "-DLAMINA_VALGRIND=",
+         "-DLAMINA_CATCH2_INCLUDE_DIR=/usr/include", "-DCMAKE_CROSSCOMPILING=ON" if not platform.here else "-Wno-dev"],
+        ROOT, "the C++ tests can't be configured")
+    wanted = only or sorted(path.parent.name for path in (platform.folder / "generated").glob("*/manifest.json"))
+    names = subprocess.run(["ninja", "-C", str(folder), "-t", "targets", "all"], capture_output=True, text=True).stdout
+    programs = {name: next((path for path in re.findall(r"^(\S+_tests):", names, re.M)
+                            if re.search(rf"(^|[/_]){name}_tests$", path)), None) for name in wanted}
+    if None in programs.values():
+        raise Broken("the build has no C++ tests of " + ", ".join(name for name, path in programs.items() if not path))
+    run(["cmake", "--build", str(folder), "-j", str(JOBS), "--target", *{Path(str(p)).name for p in programs.values()}], ROOT,
+        "the C++ tests do not compile")
+    return [folder / str(path) for path in programs.values()]

@@ -1,0 +1,117 @@
+"""docs/platforms.md, written from what the suite said on each platform."""
+
+from __future__ import annotations
+
+import re
+
+from lamina.targets import ABILITIES, TARGETS, shown, with_all
+
+from .platforms import SUITE, Platform
+from .results import Result
+
+NOTE = "<!-- Written by `tests/platform/run --markdown docs/platforms.md`: do not edit. -->"
+
+INTRO = f"""# Platforms
+
+{NOTE}
+
+The runtime and the example stacks are built and run on each of these. One suite of the platform glue, in C and written
+once ([tests/platform/suite](../tests/platform/suite)), runs on all of them; the example stacks are generated anew for each
+target and tested by a suite in C, and where processes and a C++ library can be had by their generated tests too. What a
+platform does where platforms differ is what the suite found there, not what a manual says.
+
+```sh
+tests/platform/run --list
+tests/platform/run --only linux-x86_64 --quick
+```
+
+The first shows the platforms and which packages each lacks on this machine, as the command that installs them; the second
+runs one. `generator/setup platforms` installs all. A platform that lacks something is skipped, which never counts as
+passed: the exit status is then 77.
+"""
+
+LIMITS = """## What this doesn't show
+
+- Wine isn't Windows. It is close in what reserve, commit and protect do; large pages, and more than one memory node, it
+  has not.
+- qemu-user translates the processor and hands system calls to this machine's kernel. Page sizes other than its own are
+  imitated: what is decommitted faults, but how many pages are resident is the host's business.
+- Nothing here runs programs for macOS: that side is compiled and linked against Apple's headers as zig brings them, and
+  no more.
+- The C++ tests of the stacks need fork and /proc, so on Windows, macOS and without an operating system the stacks are
+  held to the suite in C alone: alignment, counts, reuse, a random life in step with the twin, detection of damage, and each
+  call of the platform refused once.
+- Under qemu-user the C++ tests run with one seed and 160 steps in place of three and 480.
+"""
+
+
+def abilities() -> list[str]:
+    """What the suite has cases for, in the order of its parts."""
+    order = re.findall(r"^    (part_\w+)\(\);", (SUITE / "suite.c").read_text(encoding="utf-8"), re.M)
+    found: list[str] = []
+    for part in dict.fromkeys(order):
+        text = (SUITE / f"{part}.c").read_text(encoding="utf-8")
+        found += re.findall(r'CASE\(\s*"([\w ]+)"', text)
+    return list(dict.fromkeys(found))
+
+
+def _count(number: int, word: str = "case") -> str:
+    return f"{number} {word}" + ("" if number == 1 else "s")
+
+
+def _overview(platforms: list[Platform], results: dict[str, Result]) -> list[str]:
+    out = ["## Platforms and results", "",
+           "| platform | what it is | glue | stacks, in C | stacks, in C++ | result |", "|---|---|---|---|---|---|"]
+    for platform in platforms:
+        result = results[platform.name]
+        glue = sum(len(v) for k, v in result.ok.items() if k not in ("stacks", "machine"))
+        left = f", {len(result.skipped)} skipped" if result.skipped else ""
+        stacks = _count(len(result.stacks), "stack")
+        if result.ok.get("stacks"):
+            stacks += f", {_count(len(result.ok['stacks']))}"
+        cpp = f"{_count(len(result.catch2), 'stack')}, {_count(result.catch2_cases)}" if result.catch2 else "–"
+        out.append(f"| [{platform.name}](#{platform.name}) | {platform.brief} | {_count(glue) + left if glue else 'linked'} | "
+                   f"{stacks} | {cpp} | {'compiled and linked, not run' if result.state == 'built' else result.state} |")
+    return out
+
+
+def _platform(platform: Platform, result: Result) -> list[str]:
+    how = {"run": "run directly" if not platform.emulator else f"run by `{platform.emulator.split()[0]}`",
+           "wine": "run by wine", "machine": "run on a machine booted by `qemu-system-x86_64`",
+           "link": "compiled and linked"}[platform.how]
+    out = ["", f"### {platform.name}", "", f"{platform.brief[0].upper()}{platform.brief[1:]}: `{platform.cc.split()[0]}`, {how}. "
+           f"Target `{platform.target}`."]
+    if result.refused:
+        out[-1] += f" Refused when the spec is read: {', '.join(f'`{name}`' for name in result.refused)}."
+    if result.state == "built":
+        return out + ["", "All of the suite and of the stacks compiles with warnings as errors, and links."]
+    out += ["", "| ability | what happens | how it was tested |", "|---|---|---|"]
+    for ability in abilities():
+        cases = result.ok.get(ability, [])
+        skipped = [line for line in result.skipped if line.startswith(f"{ability}: ")]
+        if not cases and not skipped:
+            out.append(f"| {ability} | not there | – |")
+            continue
+        finds = "; ".join(result.finds.get(ability, [])) or "as promised"
+        tested = _count(len(cases)) + (f", {len(skipped)} skipped" if skipped else "")
+        out.append(f"| {ability} | {finds} | {tested} |")
+    return out
+
+
+def _targets() -> list[str]:
+    out = ["", "## What a spec can ask for", "",
+           "A layer or a value that its target lacks is an error ([LAM057](diagnostics.md#lam057)) when the spec is read. "
+           "`lamina explain` tells what a layer needs; the table is [targets.py](../generator/lamina/targets.py).", "",
+           "| target | what it is | pages |", "|---|---|---|"]
+    out += [f"| `{t.name}` | {t.brief} | {t.page // 1024} KiB |" for t in TARGETS.values()]
+    out += ["", "| ability | what it is | there on |", "|---|---|---|"]
+    out += [f"| {name} | {what} | {shown(with_all((name,)))} |" for name, what in ABILITIES.items()]
+    return out
+
+
+def text(platforms: list[Platform], results: list[Result]) -> str:
+    by_name = {result.platform: result for result in results}
+    out = [INTRO, *_overview(platforms, by_name), "", LIMITS, "## What happens where"]
+    for platform in platforms:
+        out += _platform(platform, by_name[platform.name])
+    return "\n".join(out + _targets()) + "\n"
