@@ -44,14 +44,18 @@ def run(command: list[str], folder: Path, what: str, environment: dict[str, str]
         raise Broken(f"{what}\n" + "\n".join("    " + line for line in wrong[:15]))
 
 
-def runtime_sources(platform: Platform) -> list[Path]:
-    """The runtime for the platform, with the table of calls where it has one."""
+def runtime_folders(platform: Platform) -> list[Path]:
+    """The platform's own folder, and those that it shares."""
     runtime = TARGETS[platform.target].runtime
     shared = {"linux": ("hosted", "posix"), "macos": ("hosted", "posix"), "windows": ("hosted",), "freestanding": ()}[runtime]
     if not (RUNTIME / "platform" / runtime).is_dir():
         raise Broken(f"the runtime has no folder platform/{runtime}")
-    folders = [RUNTIME / "src", *(RUNTIME / "platform" / name for name in (*shared, runtime))]
-    return [path for folder in folders for path in sorted(folder.glob("*.c"))]
+    return [RUNTIME / "platform" / name for name in (*shared, runtime)]
+
+
+def runtime_sources(platform: Platform) -> list[Path]:
+    """The runtime for the platform, with the table of calls where it has one."""
+    return [path for folder in (RUNTIME / "src", *runtime_folders(platform)) for path in sorted(folder.glob("*.c"))]
 
 
 def host_sources(platform: Platform) -> list[Path]:
@@ -74,7 +78,7 @@ def compile_all(platform: Platform, sources: list[Path], folder: Path, exe: str,
     hosted = TARGETS[platform.target].hosted
     table = ["-DLAMINA_OS_TABLE=1"] if hosted else []
     common = [*platform.words(platform.cc), "-std=c11", "-O1", "-g0", *WARNINGS, *platform.words(platform.flags), *table,
-              f"-I{RUNTIME / 'include'}", f"-I{RUNTIME / 'testing' / 'include'}", f"-I{SUITE}", *extra]
+              f"-I{RUNTIME / 'include'}", f"-I{RUNTIME / 'testing' / 'include'}", f"-I{SUITE}", *extra, *(f"-I{path}" for path in runtime_folders(platform))]
     environment = {"ZIG_GLOBAL_CACHE_DIR": str(platform.folder / "zig"), "ZIG_LOCAL_CACHE_DIR": str(platform.folder / "zig")}
     objects = [folder / f"{i}-{source.stem}.o" for i, source in enumerate(sources)]
 

@@ -66,6 +66,8 @@ class Platform:
     here: bool = False
     #: Whether the C++ tests of the stacks are built and run as well.
     catch2: bool = False
+    #: What the emulator lacks, in the words of suite/suite.h.
+    cannot: tuple[str, ...] = ()
     needs: tuple[dict[str, str], ...] = field(default_factory=tuple)
 
     @property
@@ -94,7 +96,7 @@ class Platform:
 
 def read(path: Path) -> Platform:
     data: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    data["needs"] = tuple(data.get("needs", ()))
+    data["needs"], data["cannot"] = tuple(data.get("needs", ())), tuple(data.get("cannot", ()))
     return Platform(name=path.stem, **data)
 
 

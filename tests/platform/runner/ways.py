@@ -32,10 +32,11 @@ def said(command: list[str], seconds: int, environment: dict[str, str] | None = 
 
 def direct(platform: Platform, result: Result, quick: bool) -> None:
     emulator = platform.words(platform.emulator)
-    text, status = said([*emulator, str(build.suite(platform).exe)], SUITE_SECONDS)
+    cannot = {"LAMINA_SUITE_CANNOT": ",".join(platform.cannot)}
+    text, status = said([*emulator, str(build.suite(platform).exe)], SUITE_SECONDS, cannot)
     result.take(text, status, "the suite")
     built = build.stacks(platform)
-    text, status = said([*emulator, str(built.exe)], SUITE_SECONDS)
+    text, status = said([*emulator, str(built.exe)], SUITE_SECONDS, cannot)
     result.take(text, status, "the stacks' tests in C")
     result.stacks, result.refused = list(built.stacks), list(built.refused)
     if platform.catch2 and not quick:

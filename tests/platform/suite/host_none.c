@@ -44,6 +44,12 @@ bool host_threads(unsigned n, void (*body)(unsigned i, void *context), void *con
     return false;
 }
 
+bool host_cannot(const char *what)
+{
+    (void)what;
+    return false;
+}
+
 #if defined(__x86_64__)
 
 static long system_call(long number, long a, long b, long c)

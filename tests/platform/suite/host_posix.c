@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -99,6 +100,12 @@ size_t host_mapped(void)
     }
     (void)close(file);
     return total;
+}
+
+bool host_cannot(const char *what)
+{
+    const char *const all = getenv("LAMINA_SUITE_CANNOT"); /* separated by commas */
+    return (all != NULL) && (strstr(all, what) != NULL);
 }
 
 typedef struct call {

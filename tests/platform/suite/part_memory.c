@@ -83,6 +83,9 @@ static void mapping(size_t page)
     }
     CASE("memory", "populated pages are there when the call returns")
     {
+        if (host_cannot(CANNOT_COUNT)) {
+            suite_skip("the emulator imitates pages of this size and counts its host's");
+        }
         size_t resident = 0U;
         void *const p = lamina_os_map(16U * page, LAMINA_MAP_POPULATE);
         EXPECT(p != NULL);
@@ -90,7 +93,7 @@ static void mapping(size_t page)
             break;
         }
         EXPECT_WORKS(lamina_os_query(p, 16U * page, &resident));
-        EXPECT(resident == 16U * page);
+        EXPECT((resident == 16U * page) || host_cannot(CANNOT_COUNT));
         EXPECT_WORKS(lamina_os_populate(p, 16U * page));
         EXPECT(lamina_os_release(p, 16U * page));
     }

@@ -119,7 +119,7 @@ static void sizes(size_t page)
         EXPECT_REFUSED(lamina_os_reserve_aligned(page, 0U), BAD);
         EXPECT_REFUSED(lamina_os_reserve_aligned(page, 3U * page), BAD);
         EXPECT_REFUSED(lamina_os_reserve_aligned(0U, page), BAD);
-        EXPECT_REFUSED(lamina_os_reserve_aligned(SIZE_MAX / 2U + 1U, SIZE_MAX / 2U + 1U), BAD);
+        EXPECT_REFUSED(lamina_os_reserve_aligned(SIZE_MAX / 2U + 1U + 2U * page, SIZE_MAX / 2U + 1U), BAD);
         EXPECT_REFUSED(lamina_os_map(0U, 0U), BAD);
         EXPECT_REFUSED(lamina_os_map(SIZE_MAX, 0U), BAD);
         EXPECT_REFUSED(lamina_os_map(page, 0x8000U), BAD);
@@ -130,7 +130,7 @@ static void sizes(size_t page)
     {
         const size_t before = host_mapped();
         lamina_set_last_os_error(SUITE_UNTOUCHED);
-        EXPECT(lamina_os_reserve(SIZE_MAX / 4U * 3U) == NULL);
+        EXPECT(lamina_os_reserve(SIZE_MAX - ((size_t)1U << 20U)) == NULL);
         EXPECT((lamina_last_os_error() != SUITE_UNTOUCHED) && (lamina_last_os_error() != 0));
         EXPECT(host_mapped() == before);
     }
@@ -156,6 +156,10 @@ static void outside(size_t page)
         void *const p = lamina_os_map(4U * page, 0U);
         const size_t mapped = host_mapped();
         EXPECT_WORKS(lamina_os_release(p, 4U * page));
+        if (host_cannot(CANNOT_TELL)) {
+            suite_skip("under the emulator what nobody mapped looks mapped");
+            break;
+        }
         const size_t without = host_mapped();
         EXPECT_REFUSED(lamina_os_release(p, 4U * page), BAD);
         EXPECT((without < mapped) && (host_mapped() == without));
@@ -164,13 +168,20 @@ static void outside(size_t page)
     {
         void *const p = lamina_os_map(4U * page, 0U);
         EXPECT(lamina_os_release(p, 4U * page));
+        if (host_cannot(CANNOT_TELL)) {
+            suite_skip("under the emulator what nobody mapped looks mapped");
+            break;
+        }
         const size_t before = host_mapped();
         for (size_t i = 0; i < sizeof range_calls / sizeof range_calls[0]; i++) {
-            if (range_calls[i].call == call_reuse) {
-                continue; /* makes no system call where there is nothing to do */
+            const range_call call = range_calls[i].call;
+            /* Populating without the kernel's advice touches the pages, which ends the program (os.h). */
+            const bool advice = (call == call_populate) || (call == call_discard) || (call == call_purge);
+            if ((call == call_reuse) || (advice && host_cannot(CANNOT_ADVISE))) { /* reuse has nothing to ask */
+                continue;
             }
             lamina_set_last_os_error(SUITE_UNTOUCHED);
-            EXPECT(!range_calls[i].call(p, 4U * page));
+            EXPECT(!call(p, 4U * page));
             EXPECT((lamina_last_os_error() != SUITE_UNTOUCHED) && (lamina_last_os_error() != 0));
         }
         EXPECT(host_mapped() == before);
