@@ -62,13 +62,14 @@ def chosen(only: tuple[str, ...]) -> list[Platform]:
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--list", "listed", is_flag=True, help="Show the platforms and what each lacks here; run nothing.")
 @click.option("--only", multiple=True, metavar="NAME", help="Only platforms whose name begins so; may be repeated.")
+@click.option("--needs", is_flag=True, help="Print what is lacking, one thing a line: apt, npm or fetch, and its name.")
 @click.option("--everyday", is_flag=True, help="Only those that need no emulator.")
 @click.option("--quick", is_flag=True, help="Leave out the stacks' C++ tests.")
 @click.option("--require", is_flag=True, help="A platform that would be skipped has failed.")
 @click.option("--markdown", type=click.Path(path_type=Path), metavar="FILE", help="Write the page of results; with --only or "
               "--everyday, the other platforms' last results are taken.")
 @click.option("--page-only", is_flag=True, help="Write the page from the last results; run nothing.")
-def main(listed: bool, only: tuple[str, ...], everyday: bool, quick: bool, require: bool, markdown: Path | None,
+def main(listed: bool, needs: bool, only: tuple[str, ...], everyday: bool, quick: bool, require: bool, markdown: Path | None,
          page_only: bool) -> None:
     """Show the runtime and the example stacks to work on each platform."""
     selected = [platform for platform in chosen(only) if platform.everyday or not everyday]
@@ -78,6 +79,10 @@ def main(listed: bool, only: tuple[str, ...], everyday: bool, quick: bool, requi
             click.echo(f"{platform.name:24} {platform.brief}{' (every day)' if platform.everyday else ''}")
             for line in lacks:
                 click.echo(f"{'':24} lacks: {line}")
+        return
+    if needs:
+        lines = [line for platform in selected for line in platform.missing()]
+        click.echo("".join(f"{line}\n" for line in dict.fromkeys(lines)), nl=False)
         return
     results = [] if page_only else [run_one(platform, quick) for platform in selected]
     count = {state: sum(r.state == state for r in results) for state in ("passed", "built", "failed", "skipped")}

@@ -160,7 +160,7 @@ def catch2(platform: Platform, only: tuple[str, ...] = ()) -> list[Path]:
         ROOT, "the C++ tests can't be configured")
     wanted = only or sorted(path.parent.name for path in (platform.folder / "generated").glob("*/manifest.json"))
     names = subprocess.run(["ninja", "-C", str(folder), "-t", "targets", "all"], capture_output=True, text=True).stdout
-    programs = {name: next((path for path in re.findall(r"^(\S+_tests):", names, re.M)
+    programs = {name: next((path for path in re.findall(r"^(\S+_tests): CXX_EXECUTABLE", names, re.M)
                             if re.search(rf"(^|[/_]){name}_tests$", path)), None) for name in wanted}
     if None in programs.values():
         raise Broken("the build has no C++ tests of " + ", ".join(name for name, path in programs.items() if not path))

@@ -81,16 +81,22 @@ class Platform:
             out[0] = find_zig() or "zig"
         return out
 
+    def missing(self) -> list[str]:
+        """What is missing, for programs: where it comes from, and its name there."""
+        lacking = [need for need in self.needs if find(need["see"]) is None]
+        return [f"{kind} {need[kind]}" for need in lacking for kind in ("apt", "npm", "fetch") if kind in need]
+
     def lacks(self) -> list[str]:
         """What to do about everything that is missing, as commands to type; empty when nothing is."""
         if self.here and this_machine.machine() not in ("x86_64", "AMD64"):
             return [f"runs on x86-64 alone, and this is {this_machine.machine()}"]
-        missing = [need for need in self.needs if find(need["see"]) is None]
-        apt = [need["apt"] for need in missing if "apt" in need]
-        out = ["apt-get install " + " ".join(dict.fromkeys(apt))] if apt else []
-        out += [f"npm install --prefix {CACHE} --ignore-scripts {need['npm']}" for need in missing if "npm" in need]
-        if any("fetch" in need for need in missing):
-            out.append("generator/setup platforms (downloads the kernel of Debian's linux-image-cloud-amd64)")
+        names: dict[str, list[str]] = {"apt": [], "npm": [], "fetch": []}
+        for line in self.missing():
+            kind, name = line.split(" ", 1)
+            names[kind].append(name)
+        out = ["apt-get install " + " ".join(dict.fromkeys(names["apt"]))] if names["apt"] else []
+        out += [f"npm install --prefix {CACHE} --ignore-scripts {name}" for name in names["npm"]]
+        out += [f"generator/setup platforms, which unpacks the kernel of {name}" for name in names["fetch"]]
         return out
 
 
