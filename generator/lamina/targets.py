@@ -29,17 +29,17 @@ ABILITIES = {
     "threads": "identity of the calling thread, a mutex that sleeps",
     "random bytes": "from the system's cryptographic generator",
     "memory left out of dumps": "a range that no core dump holds",
-    "memory wiped on fork": "a range that a forked child finds zeroed",
+    "memory wiped on fork": "a range whose contents no forked child finds, where there is a fork",
     "locked memory": "a range that is never written to a swap device",
     "secret memory": "a range that the kernel itself can't read",
     "64-bit atomics": "atomic operations on 64 bits without a lock",
 }
 
-_HOSTED = {"pages", "a heap", "threads", "random bytes", "locked memory"}
+_HOSTED = {"pages", "a heap", "threads", "random bytes", "locked memory", "memory wiped on fork"}
 _NODES = {"binding to memory nodes", "a preferred memory node", "several preferred memory nodes",
           "interleaving over memory nodes", "weighted interleaving over memory nodes", "the toucher's memory node"}
 _LINUX = _HOSTED | _NODES | {"memory without charge", "names of mappings", "transparent huge pages",
-                             "memory left out of dumps", "memory wiped on fork"}
+                             "memory left out of dumps"}
 _WIDE = {"64-bit atomics"}
 _HUGE = {"huge pages of 2 MiB", "huge pages of 1 GiB"}
 

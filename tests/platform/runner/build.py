@@ -12,7 +12,9 @@ from pathlib import Path
 
 from lamina import emit
 from lamina.diagnostics import Diagnostics
+from lamina.model import Stack
 from lamina.pipeline import Options, render_stack, stacks_of
+from lamina.standalone import FOLDERS
 from lamina.targets import TARGETS
 
 from .platforms import ROOT, SUITE, Platform
@@ -33,6 +35,8 @@ class Built:
     exe: Path
     stacks: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
+    #: Those of the stacks that place their pages on memory nodes.
+    placed: tuple[str, ...] = ()
 
 
 def run(command: list[str], folder: Path, what: str, environment: dict[str, str] | None = None) -> None:
@@ -46,11 +50,7 @@ def run(command: list[str], folder: Path, what: str, environment: dict[str, str]
 
 def runtime_folders(platform: Platform) -> list[Path]:
     """The platform's own folder, and those that it shares."""
-    runtime = TARGETS[platform.target].runtime
-    shared = {"linux": ("hosted", "posix"), "macos": ("hosted", "posix"), "windows": ("hosted",), "freestanding": ()}[runtime]
-    if not (RUNTIME / "platform" / runtime).is_dir():
-        raise Broken(f"the runtime has no folder platform/{runtime}")
-    return [RUNTIME / "platform" / name for name in (*shared, runtime)]
+    return [RUNTIME / "platform" / name for name in FOLDERS[TARGETS[platform.target].runtime]]
 
 
 def runtime_sources(platform: Platform) -> list[Path]:
@@ -107,11 +107,11 @@ def specs() -> list[str]:
     return sorted(str(path) for path in (ROOT / "specs").iterdir() if path.suffix in (".lua", ".yaml"))
 
 
-def generate(platform: Platform) -> tuple[Path, list[str], list[str]]:
+def generate(platform: Platform) -> tuple[Path, list[Stack], list[str]]:
     """The example stacks for the platform's target: the folder, the stacks that it takes, and those that it refuses."""
     folder = platform.folder / "generated"
     shutil.rmtree(folder, ignore_errors=True)
-    taken: list[str] = []
+    taken: list[Stack] = []
     refused: list[str] = []
     options = Options(str(folder), target=platform.target)
     everything = Options(str(folder))
@@ -119,7 +119,7 @@ def generate(platform: Platform) -> tuple[Path, list[str], list[str]]:
         diags = Diagnostics()
         stacks, inputs = stacks_of(spec, options, diags)
         names = {stack.name for stack in stacks_of(spec, everything, Diagnostics())[0]}
-        taken += [stack.name for stack in stacks]
+        taken += stacks
         refused += sorted(names - {stack.name for stack in stacks})
         outputs = [render_stack(stack, spec, inputs, options) for stack in stacks]
         emit.write(dict(emit.finish(outputs, options, False)), str(folder))
@@ -128,7 +128,8 @@ def generate(platform: Platform) -> tuple[Path, list[str], list[str]]:
 
 def stacks(platform: Platform) -> Built:
     """The stacks in C, both forms of each, and the tests that need neither C++ nor processes."""
-    folder, taken, refused = generate(platform)
+    folder, found, refused = generate(platform)
+    taken = [stack.name for stack in found]
     subjects = [f"{name}_{form}_subject" for name in taken for form in ("flat", "generic")]
     text = '#include "lamina/testing/subject.h"\n\nextern const lamina_subject *const platform_subjects[];\n' \
         "extern const size_t platform_subject_count;\n\n"
@@ -143,7 +144,7 @@ def stacks(platform: Platform) -> Built:
                                                        f"test_{name}_generic.c")]
     includes = [f"-I{folder / name}" for name in taken]
     exe = compile_all(platform, sources, platform.folder / "stacks", "stacks.exe", ["-DSUITE_STACKS=1", *includes], True)
-    return Built(exe, tuple(taken), tuple(refused))
+    return Built(exe, tuple(taken), tuple(refused), tuple(stack.name for stack in found if stack.find("numa")))
 
 
 def catch2(platform: Platform, only: tuple[str, ...] = ()) -> list[Path]:

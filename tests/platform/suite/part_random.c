@@ -44,13 +44,49 @@ static void bytes_of_the_system(void)
     }
 }
 
+#else
+
+/* The program's source: a generator that is none for secrets, but shows whether it was asked. */
+static uint64_t source_state;
+static bool source_is_dry;
+
+bool lamina_port_random(void *out, size_t bytes)
+{
+    unsigned char *const at = (unsigned char *)out;
+    for (size_t i = 0; i < bytes; i++) {
+        at[i] = (unsigned char)lamina_mix_next(&source_state);
+    }
+    return !source_is_dry;
+}
+
+static void bytes_of_the_system(void)
+{
+    CASE("random", "the source that the program supplies is asked, and its failure is told")
+    {
+        unsigned char first[32];
+        unsigned char second[32];
+        size_t differing = 0U;
+        EXPECT_WORKS(lamina_random_bytes(first, sizeof first));
+        EXPECT_WORKS(lamina_random_bytes(second, sizeof second));
+        for (size_t i = 0; i < sizeof first; i++) {
+            differing += (first[i] != second[i]) ? 1U : 0U;
+        }
+        EXPECT(differing > 24U);
+        EXPECT_REFUSED(lamina_random_bytes(first, 0U), LAMINA_OS_ERROR_INVALID);
+        EXPECT_REFUSED(lamina_random_bytes(NULL, 8U), LAMINA_OS_ERROR_INVALID);
+        source_is_dry = true;
+        lamina_set_last_os_error(SUITE_UNTOUCHED);
+        EXPECT(!lamina_random_bytes(first, sizeof first) && (lamina_last_os_error() != SUITE_UNTOUCHED));
+        source_is_dry = false;
+    }
+    suite_finds("random", "the program's own source, or a refusal where it has none");
+}
+
 #endif
 
 void part_random(void)
 {
-#if __STDC_HOSTED__
     bytes_of_the_system();
-#endif
     CASE("random", "the generator for placement runs through different numbers, and bounds them")
     {
         uint64_t state = 42U;

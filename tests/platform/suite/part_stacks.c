@@ -313,7 +313,7 @@ static void survives(const lamina_subject *it)
 #endif
 }
 
-#if defined(__linux__)
+#if defined(__linux__) && __STDC_HOSTED__
 /* Stand-ins for a system that has memory policies and one node, so that the rest of a stack with a policy can be tested
  * under an emulator that has none. Where pages lie is not shown then, and the suite says so. */
 static long place(void *at, unsigned long bytes, int mode, const unsigned long *words, unsigned long bits, unsigned flags)
@@ -344,7 +344,14 @@ static long tell(int *mode, unsigned long *words, unsigned long bits, void *at, 
 
 void part_stacks(void)
 {
-#if defined(__linux__)
+#if !__STDC_HOSTED__
+    CASE("random", "without a source there are no random bytes, and no constant in their place")
+    {
+        unsigned char bytes[8];
+        EXPECT_REFUSED(lamina_random_bytes(bytes, sizeof bytes), LAMINA_OS_ERROR_UNSUPPORTED);
+    }
+#endif
+#if defined(__linux__) && __STDC_HOSTED__
     if (host_cannot(CANNOT_PLACE)) {
         lamina_os_calls.mbind = place;
         lamina_os_calls.get_mempolicy = tell;

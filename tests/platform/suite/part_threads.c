@@ -168,6 +168,18 @@ void part_threads(void)
         lamina_atomic_raise_size_relaxed(&value, 3U);
         EXPECT(lamina_atomic_load_size_acquire(&value) == 4U);
     }
+    CASE("threads", "a mutex is held once")
+    {
+        lamina_mutex_t mutex = LAMINA_MUTEX_INIT;
+        EXPECT(lamina_mutex_try_lock(&mutex));
+        EXPECT(!lamina_mutex_try_lock(&mutex));
+        lamina_mutex_unlock(&mutex);
+        lamina_mutex_lock(&mutex);
+        EXPECT(!lamina_mutex_try_lock(&mutex));
+        lamina_mutex_unlock(&mutex);
+        EXPECT(lamina_thread_id() != 0U);
+        lamina_thread_yield();
+    }
     CASE("threads", "a spinlock is held once")
     {
         lamina_spinlock_t lock = LAMINA_SPINLOCK_INIT;

@@ -81,6 +81,15 @@ inline bool read_some(int file, std::string &into) {
     return got > 0;
 }
 
+// Takes out what an emulator of processors adds when its program ends by a signal: it is no word of the program's.
+inline void leave_out_the_emulator(std::string &text) {
+    const std::string begins = "qemu: uncaught target signal ";
+    for (std::size_t at = text.find(begins); at != std::string::npos; at = text.find(begins, at)) {
+        const std::size_t end = text.find('\n', at);
+        text.erase(at, end == std::string::npos ? end : end - at + 1);
+    }
+}
+
 [[noreturn]] inline void be_the_child(const std::function<std::string()> &body, int errors, int results) {
     for (const int fatal : {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTERM, SIGINT}) {
         (void)std::signal(fatal, SIG_DFL);
@@ -160,6 +169,8 @@ inline Death run_in_child(const std::function<std::string()> &body, double secon
     }
     (void)::close(errors[0]);
     (void)::close(results[0]);
+
+    detail::leave_out_the_emulator(death.text);
 
     int status = 0;
     pid_t ended = -1;
