@@ -25,6 +25,7 @@ ABILITIES = {
     "interleaving over memory nodes": "page by page over several nodes",
     "weighted interleaving over memory nodes": "the same by the system's weights",
     "the toucher's memory node": "pages from the node of the thread that touches them first",
+    "memory policies of a range": "set on what is mapped already, so that one may be optional; elsewhere only in the mapping",
     "a heap": "the C library's heap",
     "threads": "identity of the calling thread, a mutex that sleeps",
     "random bytes": "from the system's cryptographic generator",
@@ -37,7 +38,7 @@ ABILITIES = {
 
 _HOSTED = {"pages", "a heap", "threads", "random bytes", "locked memory", "memory wiped on fork"}
 _NODES = {"binding to memory nodes", "a preferred memory node", "several preferred memory nodes",
-          "interleaving over memory nodes", "weighted interleaving over memory nodes", "the toucher's memory node"}
+          "memory policies of a range", "interleaving over memory nodes", "weighted interleaving over memory nodes", "the toucher's memory node"}
 _LINUX = _HOSTED | _NODES | {"memory without charge", "names of mappings", "transparent huge pages",
                              "memory left out of dumps"}
 _WIDE = {"64-bit atomics"}
@@ -85,7 +86,7 @@ _TABLE = (
     # Its huge pages are of 1 MiB and 2 GiB.
     Target("linux-s390x", "Linux on s390x, big-endian", "linux", frozenset(_LINUX | _WIDE | {"secret memory"})),
     Target("windows-x86_64", "Windows on x86-64", "windows",
-           frozenset(_HOSTED | _WIDE | {"huge pages of 2 MiB"})),
+           frozenset(_HOSTED | _WIDE | {"huge pages of 2 MiB", "a preferred memory node"})),
     Target("macos-arm64", "macOS on Apple's processors, pages of 16 KiB", "macos", frozenset(_HOSTED | _WIDE), 16 * KIB),
     Target("macos-x86_64", "macOS on x86-64", "macos", frozenset(_HOSTED | _WIDE)),
     Target("freestanding", "no operating system, any processor", "freestanding", frozenset()),

@@ -127,3 +127,21 @@ def test_64_bit_atomics_are_refused_where_there_are_none(tmp_path, monkeypatch):
     monkeypatch.setattr(registry, "layers", lambda: changed)
     refused = {name for name in TARGETS if lamina("generate", "--dry-run", "--target", name, path).exit_code == 1}
     assert refused == {"linux-i386", "linux-armhf", "freestanding", "freestanding-cortex-m4"}
+
+
+def test_a_node_that_can_only_be_asked_for_in_the_mapping_is_asked_for_there(tmp_path):
+    path = spec(tmp_path, "mmap {}", "numa { preferred = { 3 } }", "slab { slot = 64, count = 4 }")
+    windows = lamina("generate", "--stdout", "--target", "windows-x86_64", path).output
+    assert "lamina_numa_map(POOL_MAP_BYTES, 0U, NULL, LAMINA_NUMA_PREFERRED, nodes, 1U)" in re.sub(r"\s+", " ", windows)
+    assert "lamina_numa_apply" not in windows and "lamina_os_map(" not in windows
+    linux = lamina("generate", "--stdout", path).output
+    assert "lamina_numa_apply" in linux and "lamina_numa_map" not in linux
+    path = spec(tmp_path, "mmap { commit = 'lazy', reserve = '1 MiB' }", "numa { preferred = { 3 } }", "slab { slot = 64 }")
+    assert "lamina_numa_reserve(" in lamina("generate", "--stdout", "--target", "windows-x86_64", path).output
+
+
+def test_what_can_only_be_asked_for_in_the_mapping_is_not_optional(tmp_path):
+    path = spec(tmp_path, "mmap {}", "numa { preferred = { 3 }, optional = true }", "slab { slot = 64, count = 4 }")
+    done = lamina("generate", "--dry-run", "--target", "windows-x86_64", path)
+    assert done.exit_code == 1 and "optional needs memory policies of a range" in done.output
+    assert lamina("generate", "--dry-run", path).exit_code == 0

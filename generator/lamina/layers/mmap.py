@@ -20,6 +20,7 @@ def shape(layer: Layer, branch: Branch) -> None:
                       notes=[(layer.where("size"), "size is given here")],
                       help="drop size: reserve is the word for a lazy commit" if branch.lazy else "drop reserve")
     branch.declared = p.size or p.reserve
+    x.place = None  # where a layer above wants to have it mapped, if that has to be said when it is mapped
     x.lazy, x.huge = branch.lazy, p.huge_pages
     x.explicit_huge = p.huge_pages in ("2M", "1G")
     x.cost = "O(1)" if not branch.lazy else "the time of a system call at each commit step"

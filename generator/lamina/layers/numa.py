@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from ..descriptor import Descriptor, Flag, Ints, Param, Role
 from ..model import Branch, Layer
+from ..targets import TARGETS
 
+LATER = "memory policies of a range"
 POLICIES = ("bind", "preferred", "preferred_many", "interleave", "weighted_interleave", "local")
 
 
@@ -13,10 +15,13 @@ def shape(layer: Layer, branch: Branch) -> None:
     x.policy = next((name for name in POLICIES if name in layer.given), "local")
     x.nodes = () if x.policy == "local" else getattr(p, x.policy)
     x.symbol = "LAMINA_NUMA_" + x.policy.upper()
+    # Where no policy can be set on a range, it is the source's to map there.
+    x.at_map = not TARGETS[branch.stack.options.target].has.issuperset((LATER,))
+    branch.source.x.place = x if x.at_map else None
 
 
 def plan(layer: Layer, branch: Branch) -> None:
-    if layer.x.nodes:
+    if layer.x.nodes and not layer.x.at_map:
         layer.const("numa_nodes", len(layer.x.nodes), "nodes that the policy names")
 
 
@@ -57,7 +62,7 @@ LAYER = Descriptor(
               needs="weighted interleaving over memory nodes"),
         Param("local", Flag(), "From the node of the thread that touches a page first.",
               needs="the toucher's memory node"),
-        Param("optional", Flag(), "Go on where the system can't do it.", False),
+        Param("optional", Flag(), "Go on where the system can't do it.", False, needs=LATER),
     ),
     exactly_one=POLICIES,
     shape=shape,

@@ -103,8 +103,10 @@ def suite(platform: Platform) -> Built:
     return Built(compile_all(platform, sources, platform.folder / "suite", "suite.exe", [], True))
 
 
-def specs() -> list[str]:
-    return sorted(str(path) for path in (ROOT / "specs").iterdir() if path.suffix in (".lua", ".yaml"))
+def specs(platform: Platform) -> list[str]:
+    """The example specs, and what the platform's file adds."""
+    found = sorted(str(path) for path in (ROOT / "specs").iterdir() if path.suffix in (".lua", ".yaml"))
+    return found + [str(SUITE / name) for name in platform.specs]
 
 
 def generate(platform: Platform) -> tuple[Path, list[Stack], list[str]]:
@@ -115,10 +117,12 @@ def generate(platform: Platform) -> tuple[Path, list[Stack], list[str]]:
     refused: list[str] = []
     options = Options(str(folder), target=platform.target)
     everything = Options(str(folder))
-    for spec in specs():
+    for spec in specs(platform):
         diags = Diagnostics()
         stacks, inputs = stacks_of(spec, options, diags)
         names = {stack.name for stack in stacks_of(spec, everything, Diagnostics())[0]}
+        if spec.startswith(str(SUITE)) and diags.errors:
+            raise Broken(diags.render(False))
         taken += stacks
         refused += sorted(names - {stack.name for stack in stacks})
         outputs = [render_stack(stack, spec, inputs, options) for stack in stacks]

@@ -68,6 +68,8 @@ class Platform:
     catch2: bool = False
     #: What the emulator lacks, in the words of suite/suite.h.
     cannot: tuple[str, ...] = ()
+    #: Specs of the suite's folder that are tested with the examples.
+    specs: tuple[str, ...] = ()
     needs: tuple[dict[str, str], ...] = field(default_factory=tuple)
 
     @property
@@ -102,7 +104,8 @@ class Platform:
 
 def read(path: Path) -> Platform:
     data: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    data["needs"], data["cannot"] = tuple(data.get("needs", ())), tuple(data.get("cannot", ()))
+    for name in ("needs", "cannot", "specs"):
+        data[name] = tuple(data.get(name, ()))
     return Platform(name=path.stem, **data)
 
 

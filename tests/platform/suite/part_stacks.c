@@ -342,6 +342,34 @@ static long tell(int *mode, unsigned long *words, unsigned long bits, void *at, 
 }
 #endif
 
+/* A stack named so asks for a memory node that no machine has. */
+static bool is_nowhere(const lamina_subject *it)
+{
+    static const char ending[] = "_nowhere";
+    size_t length = 0U;
+    size_t same = 0U;
+    while (it->stack[length] != '\0') {
+        length++;
+    }
+    while ((same < sizeof ending - 1U) && (same < length) &&
+           (it->stack[length - 1U - same] == ending[sizeof ending - 2U - same])) {
+        same++;
+    }
+    return same == sizeof ending - 1U;
+}
+
+static void never_lives(const lamina_subject *it)
+{
+    CASE("stacks", "a memory node that isn't there: init refuses, and nothing stays mapped")
+    {
+        const size_t before = mapped_beside(it);
+        lamina_set_last_os_error(SUITE_UNTOUCHED);
+        EXPECT(it->init(handles[0]) == LAMINA_ERR_OS);
+        EXPECT(lamina_last_os_error() == LAMINA_OS_ERROR_INVALID);
+        EXPECT(mapped_beside(it) == before);
+    }
+}
+
 void part_stacks(void)
 {
 #if !__STDC_HOSTED__
@@ -368,6 +396,10 @@ void part_stacks(void)
         host_put("\n");
         if (it->handle_bytes > HANDLE_BYTES) {
             CASE("stacks", "the handle fits") { EXPECT(false); }
+            continue;
+        }
+        if (is_nowhere(it)) {
+            never_lives(it);
             continue;
         }
         serves(it);
