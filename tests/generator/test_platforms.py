@@ -151,7 +151,7 @@ def test_setup_installs_what_platforms_name():
 
 FAULTS = [
     ("a commit that does nothing", "posix/posix_os.c", "PLATFORM(mprotect)(p, pages, PROT_READ | PROT_WRITE)", "0", "memory"),
-    ("a guard that does nothing", "linux/os.c", "PLATFORM(madvise)(p, pages, MADV_GUARD_INSTALL)", "0", "guards"),
+    ("a guard that does nothing", "linux/os.c", "lamina_linux_advise_(p, pages, MADV_GUARD_INSTALL)", "0", "guards"),
     ("random bytes that are none", "linux/random.c", "KERNEL(getrandom)(", "never(", "random"),
     ("any node will do", "linux/numa.c", "!node_set_has(&allowed, nodes[i])", "false", "numa"),
     ("a last error for all threads", "posix/error.c", "static __thread int", "static int", "errors"),
@@ -177,4 +177,5 @@ def test_the_suite_finds_a_fault_in_the_runtime(what, file, good, bad, ability, 
     assert done.returncode != 0, what
     failed = results.Result("x")
     failed.take(done.stdout, done.returncode, "the suite")
-    assert any(line.startswith(f"{ability}:") for line in failed.failed), failed.failed
+    # A case of that ability, or the program's end while it was about it.
+    assert any(ability in line for line in failed.failed), failed.failed

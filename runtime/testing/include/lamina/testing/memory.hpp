@@ -68,18 +68,20 @@ inline std::size_t resident_bytes(const void *start, std::size_t bytes) {
     const std::size_t page = page_size();
     const std::uintptr_t low = reinterpret_cast<std::uintptr_t>(start) / page * page;
     const std::uintptr_t high = (reinterpret_cast<std::uintptr_t>(start) + bytes + page - 1) / page * page;
-    std::vector<unsigned char> pages(static_cast<std::size_t>(high - low) / page + 1);
+    // Room for a byte for each 4 KiB, however large the pages are: an emulator that imitates larger ones fills in as many
+    // as its host has.
+    std::vector<unsigned char> pages(static_cast<std::size_t>(high - low) / 4096 + 1);
+    const std::size_t count = static_cast<std::size_t>(high - low) / page;
     std::size_t resident = 0;
     if (::mincore(reinterpret_cast<void *>(low), static_cast<std::size_t>(high - low), pages.data()) == 0) {
-        for (const unsigned char flags : pages) {
-            resident += (flags & 1U) != 0 ? page : 0;
+        for (std::size_t i = 0; i < count; ++i) {
+            resident += (pages[i] & 1U) != 0 ? page : 0;
         }
         return resident;
     }
     for (std::uintptr_t at = low; at < high; at += page) { // a hole: page by page
-        unsigned char flags = 0;
-        if (::mincore(reinterpret_cast<void *>(at), page, &flags) == 0) {
-            resident += (flags & 1U) != 0 ? page : 0;
+        if (::mincore(reinterpret_cast<void *>(at), page, pages.data()) == 0) {
+            resident += (pages[0] & 1U) != 0 ? page : 0;
         }
     }
     return resident;

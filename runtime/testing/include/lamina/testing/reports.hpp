@@ -674,7 +674,7 @@ inline Findings bump_edges(const lamina_subject &subject, std::size_t capacity, 
 inline Findings discards(const lamina_subject &subject, std::size_t capacity) {
     return guarded([&] {
         Findings findings;
-        constexpr std::size_t page = 4096;
+        const std::size_t page = page_size();
         Instance instance(subject);
         if (capacity < 8 * page || !detail::started(findings, instance)) {
             return findings;
