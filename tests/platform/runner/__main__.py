@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -37,6 +38,8 @@ def run_one(platform: Platform, quick: bool) -> Result:
         WAYS[platform.how](platform, result, quick)
     except build.Broken as broken:
         result.failed.append(str(broken))
+    except (OSError, subprocess.SubprocessError) as problem:
+        result.failed.append(f"{type(problem).__name__}: {problem}")
     result.seconds = round(time.monotonic() - began, 1)
     result.whole = not quick
     result.settle()

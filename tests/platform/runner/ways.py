@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Callable, Iterator
@@ -45,9 +46,11 @@ def direct(platform: Platform, result: Result, quick: bool) -> None:
         wanted = tuple(name for name in built.stacks if "memory policies" not in platform.cannot or name not in built.placed)
         result.skipped += [f"stacks: {name}, in C++ | the emulator has no memory policies"
                            for name in built.stacks if name not in wanted]
-        for program in build.catch2(platform, wanted):
-            text, status = said([*emulator, str(program)], CATCH2_SECONDS, environment)
-            result.take_catch2(program.name.removesuffix("_tests"), text, status)
+        programs = build.catch2(platform, wanted)
+        with ThreadPoolExecutor(build.JOBS) as pool:
+            done = pool.map(lambda program: said([*emulator, str(program)], CATCH2_SECONDS, environment), programs)
+            for program, (text, status) in zip(programs, done):
+                result.take_catch2(program.name.removesuffix("_tests"), text, status)
 
 
 @contextmanager
