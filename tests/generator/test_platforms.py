@@ -39,7 +39,7 @@ def test_the_page_has_every_platform_and_no_other():
 def test_the_page_tells_each_ability_of_each_platform(name):
     section = re.split(rf"^### {name}$", PAGE, maxsplit=1, flags=re.M)[1].split("\n### ")[0].split("\n## ")[0]
     rows = [line.split(" | ")[0].strip("| ") for line in section.splitlines() if line.startswith("| ")][1:]
-    assert rows == page.abilities()
+    assert rows == page.abilities(of(name))
 
 
 def test_the_page_has_the_table_of_targets():

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the suite needs of no operating system: see suite.h. A way to say something and to end, the two functions that
- * every compiler expects, an entry. On x86-64 the kernel below is Linux's, by two bare calls; on ARM a debugger's, by
- * semihosting.
+ * What the suite needs of no operating system: see suite.h. A way to say something and to end, the two functions
+ * that every compiler expects, an entry. On x86-64 the kernel below is Linux's, by two bare calls; on ARM a
+ * debugger's, by semihosting.
  */
 #include "suite.h"
 
@@ -137,7 +137,7 @@ typedef union vector {
 extern const vector host_vectors[16];
 
 __attribute__((section(".vectors"), used)) const vector host_vectors[16] = {
-    {.stack = stack_top},     {.handler = host_reset}, {.handler = host_fault}, {.handler = host_fault},
+    {.stack = stack_top},    {.handler = host_reset}, {.handler = host_fault}, {.handler = host_fault},
     {.handler = host_fault}, {.handler = host_fault}, {.handler = host_fault},
 };
 

@@ -25,8 +25,8 @@ static void leave(void)
     longjmp(before_the_access, 1);
 }
 
-/* Lets the thread go on in leave() in place of the access: a jump out of the handler itself would leave the system's
- * own frames half done. */
+/* Lets the thread go on in leave() in place of the access: a jump out of the handler itself would leave the
+ * system's own frames half done. */
 static LONG CALLBACK on_fault(EXCEPTION_POINTERS *info)
 {
     const DWORD code = info->ExceptionRecord->ExceptionCode;

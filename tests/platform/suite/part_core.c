@@ -80,8 +80,8 @@ static void reports(void)
 {
     CASE("core", "a corruption is told in one line, and cut where there is no room")
     {
-        const lamina_corruption event = {"pool", "poison", "poison overwritten", (const void *)(uintptr_t)0x20,
-                                         3U,     0xDEU,    0xDFU};
+        const lamina_corruption event = {"pool", "poison", "poison overwritten", (const void *)(uintptr_t)0x20, 3U,
+                                         0xDEU,  0xDFU};
         char line[LAMINA_CORRUPTION_LINE_BYTES];
         const char *const expected =
             "lamina: pool: poison: poison overwritten at 0x20 (offset 3: expected 0xde, found 0xdf)\n";
@@ -109,6 +109,6 @@ void part_core(void)
     blocks();
     reports();
     suite_finds("core", (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__) ? "the most significant byte lies first"
-                                                                : "the least significant byte lies first");
+                                                                 : "the least significant byte lies first");
     suite_finds_number("core", "pointers of ", sizeof(void *) * 8U, " bits");
 }

@@ -44,8 +44,8 @@ static bool life_of_reserve(void)
     bool ok = p != NULL;
     if (ok) {
         ok = lamina_os_commit(p, 4U * page) && lamina_os_protect(p, page, LAMINA_PROTECT_READ) &&
-             lamina_os_guard(p + page, page) && lamina_os_unguard(p + page, page) && lamina_os_discard(p + page, page) &&
-             lamina_os_decommit(p, 4U * page);
+             lamina_os_guard(p + page, page) && lamina_os_unguard(p + page, page) &&
+             lamina_os_discard(p + page, page) && lamina_os_decommit(p, 4U * page);
         ok = lamina_os_release(p, 8U * page) && ok;
     }
     return ok;

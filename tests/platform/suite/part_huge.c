@@ -15,11 +15,11 @@ typedef struct kind {
 
 static const kind kinds[] = {
     {"2 MiB pages are got, or refused with nothing mapped", "2 MiB pages with a fall-back: told which was got",
-     "explicit pages of 2 MiB were got", "no explicit pages of 2 MiB on this machine now: refused", LAMINA_MAP_HUGE_2M,
-     LAMINA_HUGE_2M},
+     "explicit pages of 2 MiB were got", "no explicit pages of 2 MiB on this machine now: refused",
+     LAMINA_MAP_HUGE_2M, LAMINA_HUGE_2M},
     {"1 GiB pages are got, or refused with nothing mapped", "1 GiB pages with a fall-back: told which was got",
-     "explicit pages of 1 GiB were got", "no explicit pages of 1 GiB on this machine now: refused", LAMINA_MAP_HUGE_1G,
-     LAMINA_HUGE_1G},
+     "explicit pages of 1 GiB were got", "no explicit pages of 1 GiB on this machine now: refused",
+     LAMINA_MAP_HUGE_1G, LAMINA_HUGE_1G},
 };
 
 static void explicit_pages(const kind *it)
@@ -75,7 +75,8 @@ static void transparent(void)
             EXPECT(lamina_last_os_error() != SUITE_UNTOUCHED);
         }
         EXPECT(host_mapped() == before);
-        suite_finds("huge pages", (p != NULL) ? "advice for transparent ones is taken" : "no transparent ones: refused");
+        suite_finds("huge pages",
+                    (p != NULL) ? "advice for transparent ones is taken" : "no transparent ones: refused");
     }
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where the pages of stacks lie on a machine of two nodes. The kernel is asked directly (move_pages, sched_setaffinity,
- * /proc), not through the runtime that is under test. Each stack is filled by a thread on the other node than the one that
- * it is to lie on, so that a policy that is not in force shows.
+ * Where the pages of stacks lie on a machine of two nodes. The kernel is asked directly (move_pages,
+ * sched_setaffinity, /proc), not through the runtime that is under test. Each stack is filled by a thread on the
+ * other node than the one that it is to lie on, so that a policy that is not in force shows.
  */
 #define _GNU_SOURCE 1
 #include "suite.h"
@@ -173,7 +173,8 @@ static void of_huge_pages(void)
         look(PAGES);
         EXPECT((on[1] == PAGES) && (on[0] == 0U));
         EXPECT(page_size_of(pages[0]) == 2048);
-        EXPECT((before > 0) && (number_in(free_there, "") == before - 1)); /* 512 objects of 4 KiB are one such page */
+        EXPECT((before > 0) &&
+               (number_in(free_there, "") == before - 1)); /* 512 objects of 4 KiB are one such page */
         in_huge_pages_destroy(&pool);
         EXPECT(number_in(free_there, "") == before);
         suite_finds_number("machine", "pages of 2 MiB that the second node had: ", (size_t)before, "");

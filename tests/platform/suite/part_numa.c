@@ -59,9 +59,11 @@ typedef struct policy {
 static const policy policies[] = {
     {LAMINA_NUMA_BIND, "bind: only these nodes", "bind", "no bind: refused", 64U},
     {LAMINA_NUMA_PREFERRED, "preferred: this node first", "preferred", "no preferred: refused", 1U},
-    {LAMINA_NUMA_PREFERRED_MANY, "preferred-many: these nodes first", "preferred-many", "no preferred-many: refused", 64U},
+    {LAMINA_NUMA_PREFERRED_MANY, "preferred-many: these nodes first", "preferred-many",
+     "no preferred-many: refused", 64U},
     {LAMINA_NUMA_INTERLEAVE, "interleave: page by page, evenly", "interleave", "no interleave: refused", 64U},
-    {LAMINA_NUMA_WEIGHTED_INTERLEAVE, "weighted interleave", "weighted interleave", "no weighted interleave: refused", 64U},
+    {LAMINA_NUMA_WEIGHTED_INTERLEAVE, "weighted interleave", "weighted interleave",
+     "no weighted interleave: refused", 64U},
     {LAMINA_NUMA_LOCAL, "local: the toucher's node", "local", "no local: refused", 0U},
 };
 
@@ -116,7 +118,8 @@ static void apply(const policy *it, size_t page)
                 list[i] = nodes[node_count > 0U ? node_count - 1U - i : 0U];
             }
             lamina_set_last_os_error(SUITE_UNTOUCHED);
-            unsigned char *const p = (unsigned char *)lamina_numa_map(PAGES * page, 0U, NULL, it->policy, list, given);
+            unsigned char *const p =
+                (unsigned char *)lamina_numa_map(PAGES * page, 0U, NULL, it->policy, list, given);
             if (p == NULL) {
                 EXPECT(lamina_last_os_error() != SUITE_UNTOUCHED);
                 continue;

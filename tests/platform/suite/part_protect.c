@@ -56,7 +56,8 @@ static void rights(size_t page)
         }
     }
     EXPECT(lamina_os_protect(p, page, LAMINA_PROTECT_READ | LAMINA_PROTECT_WRITE) && lamina_os_release(p, page));
-    suite_finds("protect", more ? "writing or executing without reading also allows reading" : "all eight are exact");
+    suite_finds("protect",
+                more ? "writing or executing without reading also allows reading" : "all eight are exact");
     if (refused) {
         suite_finds("protect", "writing and executing at once is refused");
     }

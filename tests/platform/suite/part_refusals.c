@@ -72,11 +72,11 @@ typedef struct named {
 } named;
 
 static const named range_calls[] = {
-    {"commit refuses what is no range", call_commit},       {"decommit refuses what is no range", call_decommit},
-    {"discard refuses what is no range", call_discard},     {"purge refuses what is no range", call_purge},
-    {"reuse refuses what is no range", call_reuse},         {"populate refuses what is no range", call_populate},
-    {"protect refuses what is no range", call_protect},     {"guard refuses what is no range", call_guard},
-    {"unguard refuses what is no range", call_unguard},     {"release refuses what is no range", call_release},
+    {"commit refuses what is no range", call_commit},   {"decommit refuses what is no range", call_decommit},
+    {"discard refuses what is no range", call_discard}, {"purge refuses what is no range", call_purge},
+    {"reuse refuses what is no range", call_reuse},     {"populate refuses what is no range", call_populate},
+    {"protect refuses what is no range", call_protect}, {"guard refuses what is no range", call_guard},
+    {"unguard refuses what is no range", call_unguard}, {"release refuses what is no range", call_release},
     {"a query refuses what is no range", call_query},
 };
 
@@ -94,11 +94,11 @@ static void ranges(size_t page)
                 break;
             }
             p[0] = 9U;
-            EXPECT_REFUSED(call(p, 0U), BAD);               /* zero bytes */
-            EXPECT_REFUSED(call(p, SIZE_MAX), BAD);         /* overflows when rounded */
-            EXPECT_REFUSED(call(p, SIZE_MAX - page), BAD);  /* wraps from here */
+            EXPECT_REFUSED(call(p, 0U), BAD);              /* zero bytes */
+            EXPECT_REFUSED(call(p, SIZE_MAX), BAD);        /* overflows when rounded */
+            EXPECT_REFUSED(call(p, SIZE_MAX - page), BAD); /* wraps from here */
             EXPECT_REFUSED(call((void *)last, 2U * page), BAD);
-            EXPECT_REFUSED(call(p + 1, page), BAD);         /* misaligned */
+            EXPECT_REFUSED(call(p + 1, page), BAD); /* misaligned */
             EXPECT_REFUSED(call(p + page / 2U, page), BAD);
             EXPECT_REFUSED(call(NULL, page), BAD);
             EXPECT((p[0] == 9U) && (host_mapped() == mapped));

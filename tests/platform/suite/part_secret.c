@@ -24,8 +24,8 @@ static const property properties[] = {
      "no mappings left out of dumps: refused"},
     {LAMINA_SECRET_NO_FORK, "a forked child finds no contents, or the mapping is refused",
      "mappings whose contents no child has", "no mappings that children don't have: refused"},
-    {LAMINA_SECRET_HIDDEN, "a mapping is hidden from the kernel's own map, or refused", "mappings hidden from the kernel",
-     "no mappings hidden from the kernel: refused"},
+    {LAMINA_SECRET_HIDDEN, "a mapping is hidden from the kernel's own map, or refused",
+     "mappings hidden from the kernel", "no mappings hidden from the kernel: refused"},
 };
 
 /* Whether a child finds the byte that the parent wrote. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The example stacks, flat and generic, where the C++ tests can't go: no C++ library, no processes, no system. Fewer
- * promises than there, but of every stack: what is served is aligned and apart, as much as was promised and then NULL,
- * comes back when freed, survives a random life in step with its twin, notices damage, and leaves nothing mapped.
+ * The example stacks, flat and generic, where the C++ tests can't go: no C++ library, no processes, no system.
+ * Fewer promises than there, but of every stack: what is served is aligned and apart, as much as was promised and
+ * then NULL, comes back when freed, survives a random life in step with its twin, notices damage, and leaves
+ * nothing mapped.
  *
  * The runner writes the list of subjects, `platform_subjects`, for the stacks that the target has the layers for.
  */
@@ -177,7 +178,8 @@ static size_t offset_in(const side *s, const unsigned char *p)
 {
     const lamina_subject_memory memory = s->it->memory(s->self);
     const uintptr_t base = (uintptr_t)memory.base;
-    return (((uintptr_t)p >= base) && ((uintptr_t)p - base < memory.bytes)) ? (size_t)((uintptr_t)p - base) : SIZE_MAX;
+    return (((uintptr_t)p >= base) && ((uintptr_t)p - base < memory.bytes)) ? (size_t)((uintptr_t)p - base)
+                                                                            : SIZE_MAX;
 }
 
 static bool step_alloc(const side *s, size_t count, uint64_t random)
@@ -220,8 +222,9 @@ static void in_step(const lamina_subject *one, const lamina_subject *other)
                 const bool served = step_alloc(&sides[0], count, random);
                 EXPECT(step_alloc(&sides[1], count, random) == served);
                 if (served) {
-                    EXPECT(((one->flags & chance) != 0U) || (one->memory == NULL) ||
-                           (offset_in(&sides[0], blocks[0][count].at) == offset_in(&sides[1], blocks[1][count].at)));
+                    EXPECT(
+                        ((one->flags & chance) != 0U) || (one->memory == NULL) ||
+                        (offset_in(&sides[0], blocks[0][count].at) == offset_in(&sides[1], blocks[1][count].at)));
                     count++;
                 } else if ((one->reset != NULL) && (one->free == NULL)) {
                     one->reset(sides[0].self);
@@ -314,9 +317,10 @@ static void survives(const lamina_subject *it)
 }
 
 #if defined(__linux__) && __STDC_HOSTED__
-/* Stand-ins for a system that has memory policies and one node, so that the rest of a stack with a policy can be tested
- * under an emulator that has none. Where pages lie is not shown then, and the suite says so. */
-static long place(void *at, unsigned long bytes, int mode, const unsigned long *words, unsigned long bits, unsigned flags)
+/* Stand-ins for a system that has memory policies and one node, so that the rest of a stack with a policy can be
+ * tested under an emulator that has none. Where pages lie is not shown then, and the suite says so. */
+static long place(void *at, unsigned long bytes, int mode, const unsigned long *words, unsigned long bits,
+                  unsigned flags)
 {
     (void)at;
     (void)bytes;
@@ -395,7 +399,10 @@ void part_stacks(void)
         host_put(it->form);
         host_put("\n");
         if (it->handle_bytes > HANDLE_BYTES) {
-            CASE("stacks", "the handle fits") { EXPECT(false); }
+            CASE("stacks", "the handle fits")
+            {
+                EXPECT(false);
+            }
             continue;
         }
         if (is_nowhere(it)) {

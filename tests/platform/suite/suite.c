@@ -6,7 +6,7 @@ static struct {
     const char *ability; /* NULL between cases */
     const char *sentence;
     const char *why_skipped;
-    const char *file;      /* of the first condition that didn't hold; NULL while all do */
+    const char *file; /* of the first condition that didn't hold; NULL while all do */
     const char *condition;
     unsigned line;
     bool numbers; /* whether the next two say more */

@@ -49,7 +49,8 @@ void suite_skip(const char *why);
 void suite_finds(const char *ability, const char *what);
 void suite_finds_number(const char *ability, const char *before, size_t number, const char *after);
 
-/* ------------------------------------------------- The platform ------------------------------------------------ */
+/* ------------------------------------------------- The platform ------------------------------------------------
+ */
 
 /* What the suite needs of the platform that the glue doesn't give; host_*.c, one of which is linked. */
 
@@ -65,19 +66,20 @@ size_t host_mapped(void);
 /* Runs `body(i, context)` on n threads at once, n at most 16, and waits for all. False where there are none. */
 bool host_threads(unsigned n, void (*body)(unsigned i, void *context), void *context);
 
-/* Whether the emulator that the suite runs under lacks this, as the platform's file says (`cannot`). Such a case is skipped
- * with the reason, or shown with a stand-in and then said to be. */
+/* Whether the emulator that the suite runs under lacks this, as the platform's file says (`cannot`). Such a case is
+ * skipped with the reason, or shown with a stand-in and then said to be. */
 bool host_cannot(const char *what);
 
-#define CANNOT_PLACE "memory policies"     /* no mbind or get_mempolicy */
-#define CANNOT_ADVISE "advice"             /* advice about pages is passed over, even where there are none */
-#define CANNOT_COUNT "resident pages"      /* pages larger than its host's are imitated, and counted as the host's */
-#define CANNOT_TELL "unmapped ranges"      /* what nobody mapped looks mapped to the system's calls */
+#define CANNOT_PLACE "memory policies" /* no mbind or get_mempolicy */
+#define CANNOT_ADVISE "advice"         /* advice about pages is passed over, even where there are none */
+#define CANNOT_COUNT "resident pages"  /* pages larger than its host's are imitated, and counted as the host's */
+#define CANNOT_TELL "unmapped ranges"  /* what nobody mapped looks mapped to the system's calls */
 
 /* Writes the processor's shortest function, which does nothing, to `at`. False for processors not known here. */
 bool host_return_instruction(void *at);
 
-/* --------------------------------------------------- The parts ------------------------------------------------- */
+/* --------------------------------------------------- The parts -------------------------------------------------
+ */
 
 void part_core(void);
 void part_memory(void);
