@@ -94,6 +94,7 @@ def boot(platform: Platform, result: Result, quick: bool) -> None:
     except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as problem:
         result.failed.append(f"the machine didn't come to its end: {problem}")
     text = log.read_text(encoding="utf-8", errors="replace").replace("\r", "") if log.is_file() else ""
+    text = re.sub(r"\x1b\[[0-9;]*m", "", text)  # the console is a terminal, and Catch2 has colours for it
     found = dict(re.findall(r"^@@ (\S+)\n(.*?^@@ status \d+)$", text, re.M | re.S))
     for name in programs:
         said = found.get(f"/{name}" if name.startswith("catch2") else name, "")
