@@ -11,6 +11,8 @@ include_guard(GLOBAL)
 #                                     files are not what the spec gives
 #   [OUTPUT_DIR <folder>]           BUILD: where to generate, a folder of the build tree by default
 #                                   COMMITTED, CHECK: where the files are, `generated` beside this list file by default
+#   [PLATFORM <name>]               the target that the C is for, in place of the spec's own (`lamina generate --target`);
+#                                     by default what LAMINA_PLATFORM names, if anything
 #   [INCLUDE_DIRS <folder>...]      folders besides the spec's own that the spec may require files from
 #   [TESTS]                         an executable with the generated tests for each stack, known to ctest
 #   [GENERIC])                      also <target>_generic, the twin built from chained layers
@@ -18,14 +20,14 @@ include_guard(GLOBAL)
 # <target> is a static library that links lamina::runtime; `#include "<stack>.h"` works for whoever links it.
 # `lamina_add_allocator(TARGET <target> ...)` is the same.
 function(lamina_add_allocator)
-  cmake_parse_arguments(PARSE_ARGV 0 arg "TESTS;GENERIC" "TARGET;SPEC;MODE;OUTPUT_DIR" "STACK;INCLUDE_DIRS")
+  cmake_parse_arguments(PARSE_ARGV 0 arg "TESTS;GENERIC" "TARGET;SPEC;MODE;OUTPUT_DIR;PLATFORM" "STACK;INCLUDE_DIRS")
   if(NOT DEFINED arg_TARGET)
     list(POP_FRONT arg_UNPARSED_ARGUMENTS arg_TARGET)
   endif()
   if(NOT arg_TARGET OR NOT arg_SPEC OR arg_UNPARSED_ARGUMENTS OR arg_KEYWORDS_MISSING_VALUES)
     message(FATAL_ERROR
       "Lamina: usage: lamina_add_allocator(<target> SPEC <file> [STACK <name>...] [MODE BUILD|COMMITTED|CHECK]"
-      " [OUTPUT_DIR <folder>] [INCLUDE_DIRS <folder>...] [TESTS] [GENERIC])\n"
+      " [OUTPUT_DIR <folder>] [PLATFORM <name>] [INCLUDE_DIRS <folder>...] [TESTS] [GENERIC])\n"
       "  not understood: ${arg_UNPARSED_ARGUMENTS} ${arg_KEYWORDS_MISSING_VALUES}")
   endif()
   if(NOT arg_MODE)
@@ -33,6 +35,9 @@ function(lamina_add_allocator)
   endif()
   if(NOT arg_MODE MATCHES "^(BUILD|COMMITTED|CHECK)$")
     message(FATAL_ERROR "Lamina: MODE of ${arg_TARGET} is ${arg_MODE}; it can be BUILD, COMMITTED or CHECK")
+  endif()
+  if(NOT arg_PLATFORM)
+    set(arg_PLATFORM "${LAMINA_PLATFORM}")
   endif()
   if(NOT TARGET lamina::runtime)
     message(FATAL_ERROR "Lamina: the target lamina::runtime is not there; find_package(lamina) or add_subdirectory first")
@@ -83,6 +88,9 @@ macro(_lamina_arguments variable)
   foreach(folder IN LISTS arg_INCLUDE_DIRS)
     list(APPEND ${variable} -I "${folder}")
   endforeach()
+  if(arg_PLATFORM)
+    list(APPEND ${variable} --target "${arg_PLATFORM}")
+  endif()
 endmacro()
 
 # Sets `files`, and adds the target <target>_generate that brings them up to date.
