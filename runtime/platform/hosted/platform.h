@@ -47,16 +47,19 @@ LAMINA_INLINE size_t lamina_range_(const void *p, size_t bytes)
     return out;
 }
 
+typedef uint32_t lamina_touched_word_ __attribute__((may_alias)); /* whatever the user keeps there */
+
 /* Writes to every page of a writable range and changes nothing: an atomic "or" of nothing disturbs nobody. The
  * compiler must not know that it is nothing: clang would make it a load, volatile or not. */
 LAMINA_INLINE void lamina_touch_pages_(void *p, size_t bytes)
 {
     unsigned char *const at = (unsigned char *)p;
     const size_t page = lamina_os_page_size();
-    unsigned char nothing = 0U;
+    /* Of four bytes: RISC-V has no instruction for fewer, and gcc calls a library there. */
+    lamina_touched_word_ nothing = 0U;
     __asm__ volatile("" : "+r"(nothing));
     for (size_t i = 0; i < bytes; i += page) {
-        (void)__atomic_fetch_or(&at[i], nothing, __ATOMIC_RELAXED);
+        (void)__atomic_fetch_or((lamina_touched_word_ *)(void *)(at + i), nothing, __ATOMIC_RELAXED);
     }
 }
 
