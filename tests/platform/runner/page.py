@@ -71,7 +71,8 @@ def _overview(platforms: list[Platform], results: dict[str, Result]) -> list[str
         stacks = _count(len(result.stacks), "stack")
         if result.ok.get("stacks"):
             stacks += f", {_count(len(result.ok['stacks']))}"
-        cpp = f"{_count(len(result.catch2), 'stack')}, {_count(result.catch2_cases)}" if result.catch2 else "–"
+        cpp = f"{_count(len(result.catch2), 'stack')}, {_count(result.catch2_cases)}" if result.catch2 else \
+            "not in this run" if not result.whole and (platform.catch2 or platform.how == "machine") else "–"
         out.append(f"| [{platform.name}](#{platform.name}) | {platform.brief} | {_count(glue) + left if glue else 'linked'} | "
                    f"{stacks} | {cpp} | {'compiled and linked, not run' if result.state == 'built' else result.state} |")
     return out

@@ -30,7 +30,8 @@ class Result:
     catch2_cases: int = 0
     refused: list[str] = field(default_factory=list)
     seconds: float = 0.0
-    #: Whether everything that is to be done was asked for, so that the page may be written from it.
+    processor_seconds: float = 0.0
+    #: Whether the stacks' C++ tests were asked for.
     whole: bool = False
 
     @property
