@@ -27,7 +27,7 @@ static bool db_audit_inspect_any(const db_audit_t *self, const unsigned char *sl
             .what = "canary before the payload was written over",
             .address = found,
             .offset = at,
-            .expected = (unsigned char)((self->canary.secret ^ (uint64_t)(uintptr_t)slot) >> (at * 8U)),
+            .expected = lamina_pattern_byte((self->canary.secret ^ (uint64_t)(uintptr_t)slot), at),
             .found = *found};
         return false;
     }
@@ -42,7 +42,7 @@ static bool db_audit_inspect_any(const db_audit_t *self, const unsigned char *sl
             .what = "canary behind the payload was written over",
             .address = found,
             .offset = at,
-            .expected = (unsigned char)((self->canary.secret ^ (uint64_t)(uintptr_t)slot) >> (at * 8U)),
+            .expected = lamina_pattern_byte((self->canary.secret ^ (uint64_t)(uintptr_t)slot), at),
             .found = *found};
         return false;
     }

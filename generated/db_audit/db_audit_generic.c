@@ -113,7 +113,7 @@ static bool db_audit_generic_inspect_any(const db_audit_generic_t *self, const u
             .what = "canary before the payload was written over",
             .address = found,
             .offset = at,
-            .expected = (unsigned char)((self->canary.secret ^ (uint64_t)(uintptr_t)slot) >> (at * 8U)),
+            .expected = lamina_pattern_byte((self->canary.secret ^ (uint64_t)(uintptr_t)slot), at),
             .found = *found};
         return false;
     }
@@ -128,7 +128,7 @@ static bool db_audit_generic_inspect_any(const db_audit_generic_t *self, const u
             .what = "canary behind the payload was written over",
             .address = found,
             .offset = at,
-            .expected = (unsigned char)((self->canary.secret ^ (uint64_t)(uintptr_t)slot) >> (at * 8U)),
+            .expected = lamina_pattern_byte((self->canary.secret ^ (uint64_t)(uintptr_t)slot), at),
             .found = *found};
         return false;
     }

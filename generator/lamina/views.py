@@ -20,7 +20,7 @@ ABI = 1
 #: Which runtime header declares what: emitted code includes what it uses and nothing else.
 HEADERS = (
     ("annotate.h", r"\blamina_annotate_"),
-    ("block.h", r"\blamina_(fill_word|holds_word|first_mismatch|zero)\b"),
+    ("block.h", r"\blamina_(fill_word|holds_word|first_mismatch|pattern_byte|zero)\b"),
     ("numa.h", r"\blamina_numa_|\bLAMINA_NUMA_"),
     ("os.h", r"\blamina_os_|\bLAMINA_MAP_|\bLAMINA_HUGE_"),
     ("random.h", r"\blamina_(random_bytes|mix_next|bounded)\b"),

@@ -74,6 +74,17 @@ LAMINA_INLINE uint64_t lamina_word_at_(uint64_t word, size_t bytes)
 #endif
 }
 
+/* Byte `at` of the pattern that the word makes: of the word as it lies in memory, on machines of either byte order. */
+LAMINA_INLINE unsigned char lamina_pattern_byte(uint64_t word, size_t at)
+{
+    const unsigned bits = (unsigned)(at % 8U) * 8U;
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    return (unsigned char)(word >> (56U - bits));
+#else
+    return (unsigned char)(word >> bits);
+#endif
+}
+
 LAMINA_INLINE bool lamina_word_is_one_byte_(uint64_t word)
 {
     return word == (word & 0xFFU) * UINT64_C(0x0101010101010101);

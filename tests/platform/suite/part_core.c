@@ -54,6 +54,7 @@ static void blocks(void)
                 lamina_fill_word(block + at, bytes, word);
                 for (size_t i = 0; i < bytes; i++) {
                     EXPECT(block[at + i] == in_memory[i % 8U]);
+                    EXPECT(lamina_pattern_byte(word, i) == in_memory[i % 8U]);
                 }
                 EXPECT(block[at + bytes] == 0xEE);
                 EXPECT(lamina_holds_word(block + at, bytes, word));

@@ -157,10 +157,12 @@ inline Findings broken_seal(const lamina_subject &subject, std::ptrdiff_t seal, 
         auto *const block = static_cast<unsigned char *>(blocks[1]);
         instance.free(block);
         flip(block, seal, 0x01);
-        std::uint64_t found = 0;
-        for (std::size_t i = sizeof(void *); i-- != 0;) {
-            found = found << 8U | peek(block, seal + static_cast<std::ptrdiff_t>(i));
+        std::uintptr_t found = 0; // as the bytes lie in memory, on machines of either byte order
+        unsigned char bytes[sizeof found];
+        for (std::size_t i = 0; i < sizeof found; ++i) {
+            bytes[i] = peek(block, seal + static_cast<std::ptrdiff_t>(i));
         }
+        std::memcpy(&found, bytes, sizeof found);
         return damage("quarantine", "written while in quarantine", block + seal, 0, address_of(block + slot), found);
     };
     Findings findings = guarded([&] {
