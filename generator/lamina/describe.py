@@ -114,11 +114,24 @@ def codes_of(layer: Descriptor) -> list[str]:
     return sorted(found)
 
 
+def needs(layer: Descriptor) -> list[tuple[str, str]]:
+    """What values need of the platform, beyond the layer itself: the parameter, with its value where it depends on it."""
+    out: list[tuple[str, str]] = []
+    for param in layer.params:
+        if isinstance(param.needs, str):
+            out += [(param.name, param.needs)] if param.needs else []
+        else:
+            out += [(f'{param.name} = "{value}"' if isinstance(value, str) else f"{param.name} = {str(value).lower()}", what)
+                    for value, what in param.needs.items()]
+    return out
+
+
 def facts(layer: Descriptor) -> dict[str, Any]:
     """All that is known of a layer, for programs."""
     return {
         "name": layer.name, "role": layer.role.value, "brief": layer.brief, "doc": layer.doc, "cost": layer.cost,
-        "idea": layer.idea, "platforms": list(layer.targets), "example": layer.example, "place": place(layer),
+        "idea": layer.idea, "platforms": list(layer.targets), "needs": [*layer.needs, *(what for _, what in needs(layer))],
+        "example": layer.example, "place": place(layer),
         "exactly_one_of": list(layer.exactly_one), "codes": codes_of(layer),
         "parameters": [{"name": param.name, "takes": kind(param), "default": default(param) or None,
                         "required": param.required, "doc": param.doc} for param in layer.params],
@@ -148,6 +161,8 @@ def layer(desc: Descriptor) -> str:
     else:
         out.append("It has no parameters.")
     out += ["", _wrap("Place: " + place(desc)), _wrap("Cost: " + desc.cost), _wrap("Targets: " + shown(desc.targets))]
+    if needs(desc):
+        out.append(_wrap("Needs of the target: " + "; ".join(f"{value}: {what}" for value, what in needs(desc))))
     if desc.idea:
         out.append(_wrap("Idea: " + desc.idea))
     out.append(_wrap("Codes: " + ", ".join(codes_of(desc))))
@@ -215,6 +230,9 @@ def spec_reference() -> str:
         if desc.example:
             out += ["```lua", desc.example, "```", ""]
         out += [f"- Place: {place(desc)}", f"- Cost: {desc.cost}.", f"- Targets: {shown(desc.targets)}."]
+        if needs(desc):
+            out.append("- Needs of the [target](platforms.md#what-a-spec-can-ask-for): "
+                       + "; ".join(f"`{value}`: {what}" for value, what in needs(desc)) + ".")
         if desc.idea:
             out.append(f"- Idea: {desc.idea}.")
         out.append("- Rules: " + ", ".join(f"[{name}](diagnostics.md#{name.lower()})" for name in codes_of(desc)) + ".")

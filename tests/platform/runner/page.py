@@ -20,13 +20,12 @@ once ([tests/platform/suite](../tests/platform/suite)), runs on all of them; the
 target and tested by a suite in C, and where processes and a C++ library can be had by their generated tests too. What a
 platform does where platforms differ is what the suite found there, not what a manual says.
 
-```sh
+```sh run
 tests/platform/run --list
-tests/platform/run --only linux-x86_64 --quick
 ```
 
-The first shows the platforms and which packages each lacks on this machine, as the command that installs them; the second
-runs one. `generator/setup platforms` installs all. A platform that lacks something is skipped, which never counts as
+shows the platforms and which packages each lacks on this machine, as the command that installs them; `tests/platform/run
+--only windows` runs one, `generator/setup platforms` installs what all need. A platform that lacks something is skipped, which never counts as
 passed: the exit status is then 77.
 """
 
