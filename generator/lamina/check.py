@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import difflib
 import json
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Sequence
 
-from .emit import digest
-from .pipeline import Output
+from .emit import changes, digest, recorded
+from .model import Stack
+from .pipeline import Options, Output
 
 
 @dataclass(frozen=True)
@@ -16,8 +19,36 @@ class Finding:
     """One file that is not as it should be."""
 
     path: str
-    state: str  # "missing", "outdated", "edited by hand", "formatter differs"
+    state: str  # "missing", "outdated", "edited by hand", "formatter differs", "no longer given"
     diff: str = ""
+
+
+def as_emitted(stack: Stack, options: Options, generic: bool | None, tests: bool | None, formatted: bool | None,
+               standalone: bool | None) -> Options:
+    """The options that the stack's folder was emitted with, but for those that are given, which are not None."""
+    folder = Path(options.out, stack.name)
+    known = recorded(folder)
+    if not known:
+        return replace(options, generic=generic is not False, tests=tests is not False, formatted=formatted is not False,
+                       standalone=bool(standalone))
+    words = known.get("options", [])
+    stack.chosen = "--stack" in words
+    alone = "--standalone" in words and not (generic or tests) if standalone is None else standalone
+    return replace(options, standalone=alone, generic="--no-generic" not in words if generic is None else generic,
+                   tests="--no-tests" not in words if tests is None else tests,
+                   formatted="--no-format" not in words if formatted is None else formatted)
+
+
+def abandoned(outputs: list[Output], specs: Sequence[str], folder: str) -> list[Finding]:
+    """Folders whose manifest names one of the specs, which doesn't declare their stack any more."""
+    mine = {os.path.abspath(spec) for spec in specs}
+    out = []
+    for path in sorted(Path(folder).glob("*/manifest.json")):
+        spec = recorded(path.parent).get("spec")
+        if isinstance(spec, str) and path.parent.name not in {output.stack.name for output in outputs} and \
+                os.path.abspath(path.parent / spec) in mine:
+            out.append(Finding(str(path.parent), "no longer given"))
+    return out
 
 
 def compare(outputs: list[Output], files: dict[str, str], folder: str) -> list[Finding]:
@@ -25,7 +56,7 @@ def compare(outputs: list[Output], files: dict[str, str], folder: str) -> list[F
     out: list[Finding] = []
     for output in outputs:
         lead = f"{output.stack.name}/"
-        recorded = _recorded(Path(folder, lead, "manifest.json"))
+        known_of = recorded(Path(folder, lead))
         for name in sorted(n for n in files if n.startswith(lead)):
             path = Path(folder, name)
             short = name[len(lead):]
@@ -40,43 +71,35 @@ def compare(outputs: list[Output], files: dict[str, str], folder: str) -> list[F
                 continue
             if found == wanted:
                 continue
-            known = recorded.get("outputs", {}).get(short, {})
+            known = known_of.get("outputs", {}).get(short, {})
             if short == "manifest.json":
                 if any(Path(f.path).parent == path.parent for f in out):
                     continue  # it follows from the files that were named
-                if _without(recorded, "formatter") == _without(json.loads(wanted), "formatter"):
+                if _without(known_of, "formatter") == _without(json.loads(wanted), "formatter"):
                     continue  # another formatter, of the same opinion about every file
-                state = "formatter differs" if _same_content(recorded, wanted) else "outdated"
+                state = "formatter differs" if _same_content(known_of, wanted) else "outdated"
             elif known and digest(found) != known.get("sha256"):
                 state = "edited by hand"
-            elif known and known.get("content") == digest(output.files[short]):
+            elif known and known.get("content") == json.loads(files[f"{lead}manifest.json"])["outputs"][short]["content"]:
                 state = "formatter differs"
             else:
                 state = "outdated"
             diff = "".join(difflib.unified_diff(found.splitlines(True), wanted.splitlines(True), str(path),
                                                 f"{path} (as the spec gives it)", n=2))
             out.append(Finding(str(path), state, diff))
+    found = changes(files, folder)
+    out += [Finding(str(Path(folder, name)), "no longer given") for name in found.stale]
+    out += [Finding(str(Path(folder, name)), "no longer given, and edited by hand") for name in found.kept]
     return out
-
-
-def _recorded(path: Path) -> dict:
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    if not isinstance(document, dict) or not isinstance(document.get("outputs", {}), dict):
-        return {}  # a manifest that somebody broke is as good as none
-    outputs = {name: known for name, known in document.get("outputs", {}).items() if isinstance(known, dict)}
-    return {**document, "outputs": outputs}
 
 
 def _without(manifest: dict, key: str) -> dict:
     return {name: value for name, value in manifest.items() if name != key}
 
 
-def _same_content(recorded: dict, wanted: str) -> bool:
+def _same_content(known: dict, wanted: str) -> bool:
     def strip(manifest: dict) -> dict:
         outputs = {name: known.get("content") for name, known in manifest.get("outputs", {}).items()}
         return {**_without(manifest, "formatter"), "outputs": outputs}
 
-    return strip(recorded) == strip(json.loads(wanted))
+    return strip(known) == strip(json.loads(wanted))

@@ -89,11 +89,11 @@ def diagnostics_for(warnings: tuple[str, ...]) -> Diagnostics:
     return diags
 
 
-def render_or_fail(specs: tuple[str, ...], options: Any, style: str, warnings: tuple[str, ...]) -> Any:
+def render_or_fail(specs: tuple[str, ...], options: Any, style: str, warnings: tuple[str, ...], settle: Any = None) -> Any:
     from .pipeline import load_all
 
     diags = diagnostics_for(warnings)
-    outputs = load_all(specs, options, diags)
+    outputs = load_all(specs, options, diags, settle)
     tell(diags, style)
     if not diags.ok:
         raise Failed(SPEC_WRONG)
@@ -121,6 +121,7 @@ def cli() -> None:
 @click.option("--format/--no-format", "formatted", default=True, show_default=True, help="Pass the output through clang-format.")
 @click.option("--standalone", is_flag=True, help="Only header, source and page, with the runtime files that they need: the "
               "folder builds with `cc -c *.c`.")
+@click.option("--force", is_flag=True, help="Write over files that were edited by hand.")
 @click.option("--stdout", "to_stdout", is_flag=True, help="Print the header and source in place of writing files.")
 @click.option("--dry-run", is_flag=True, help="Say what would be written.")
 @click.option("--depfile", metavar="FILE", help="Write a rule for make or ninja: what the output depends on.")
@@ -128,14 +129,17 @@ def cli() -> None:
 @click.option("-q", "--quiet", is_flag=True, help="Don't say what was written.")
 def generate(specs: tuple[str, ...], include: tuple[str, ...], only: tuple[str, ...], diagnostics: str,
              warnings: tuple[str, ...], target: str | None, out: str, generic: bool, tests: bool, formatted: bool,
-             standalone: bool, to_stdout: bool, dry_run: bool, depfile: str | None, list_outputs: bool, quiet: bool) -> None:
-    """Emit the C, the tests and the page of each stack of SPECS."""
+             standalone: bool, force: bool, to_stdout: bool, dry_run: bool, depfile: str | None, list_outputs: bool,
+             quiet: bool) -> None:
+    """Emit the C, the tests and the page of each stack of SPECS.
+
+    What an earlier run emitted and this one doesn't is removed. A file that was edited by hand since is never removed,
+    and only written over with --force.
+    """
     from . import emit
     from .pipeline import Options, all_stacks, generator_inputs, output_names
 
-    if standalone:
-        generic = tests = False
-    options = Options(out, generic, tests, include, only, target)
+    options = Options(out, generic and not standalone, tests and not standalone, include, only, target, formatted, standalone)
     if list_outputs and not standalone:
         diags = diagnostics_for(warnings)
         names = [os.path.join(out, stack.name, name) for stack, _, _ in all_stacks(specs, options, diags)
@@ -146,81 +150,130 @@ def generate(specs: tuple[str, ...], include: tuple[str, ...], only: tuple[str, 
         click.echo("\n".join(names))
         return
     outputs = render_or_fail(specs, options, diagnostics, warnings)
-    files: dict[str, Any] = dict(emit.finish(outputs, options, formatted))
-    if standalone:
-        from .standalone import runtime_files
-        from .targets import TARGETS
-
-        for output in outputs:
-            texts = [t for n, t in output.files.items() if n.endswith((".c", ".h"))]
-            for name, data in runtime_files(texts, TARGETS[output.stack.options.target].runtime).items():
-                files[f"{output.stack.name}/{name}"] = data
+    files = emit.finish(outputs)
     if list_outputs:
         click.echo("\n".join(os.path.join(out, name) for name in files))
         return
     if to_stdout:
-        for name, text in files.items():
-            if name.endswith((".h", ".c")) and isinstance(text, str) and not name.split("/")[-1].startswith("test_") \
-                    and "_generic." not in name:
-                click.echo(text, nl=False)
+        _print_sources([f"{output.stack.name}/{output.stack.name}{end}" for output in outputs for end in (".h", ".c")], files)
         return
+    found = emit.changes(files, out)
     if dry_run:
         for name in files:
             path = os.path.join(out, name)
-            state = "new" if not os.path.exists(path) else "same" if _same(path, files[name]) else "changed"
+            state = "new" if not os.path.exists(path) else "same" if _same(path, files[name]) else \
+                "edited" if name in found.edited else "changed"
             click.echo(f"{state:8} {path}")
+        for state, names in (("removed", found.stale), ("kept", found.kept)):
+            for name in names:
+                click.echo(f"{state:8} {os.path.join(out, name)}")
+    if found.edited and not force:
+        for name in found.edited:
+            click.echo(f"lamina: {os.path.join(out, name)} was edited by hand", err=True)
+        raise Failed(STALE, "nothing was written: move the edit into the spec, or write over it with --force")
+    if dry_run:
         return
-    changed = emit.write(files, out)
+    changed = emit.write(files, out, found.stale)
     if depfile:
         inputs = sorted({path for output in outputs for path in output.inputs})
         inputs += generator_inputs([output.stack for output in outputs])
         emit.depfile(depfile, [os.path.join(out, name) for name in files], inputs)
+    for name in found.kept:
+        click.echo(f"lamina: {os.path.join(out, name)} is no longer given, but was edited by hand: it stays", err=True)
     if not quiet:
-        for output in outputs:
-            mine = [c for c in changed if os.sep + output.stack.name + os.sep in os.sep + c]
-            click.echo(f"{os.path.join(out, output.stack.name)}: {len(mine)} of "
-                       f"{len([f for f in files if f.startswith(output.stack.name + '/')])} files changed" if mine else
-                       f"{os.path.join(out, output.stack.name)}: up to date")
+        _tell_written(outputs, files, changed, found.stale, out)
 
 
-def _same(path: str, content: Any) -> bool:
+def _tell_written(outputs: Any, files: dict[str, str], changed: list[str], stale: list[str], out: str) -> None:
+    for output in outputs:
+        lead = output.stack.name + "/"
+        mine = [name for name in changed if name.startswith(os.path.join(out, output.stack.name) + os.sep)]
+        gone = [name for name in stale if name.startswith(lead)]
+        all_of = len([name for name in files if name.startswith(lead)])
+        told = ([f"{len(mine)} of {all_of} files changed"] if mine else []) + ([f"{len(gone)} removed"] if gone else [])
+        click.echo(f"{os.path.join(out, output.stack.name)}: {', '.join(told) or 'up to date'}")
+        for name in gone:
+            click.echo(f"removed {os.path.join(out, name)}, which is no longer given")
+
+
+def _print_sources(names: list[str], files: dict[str, str]) -> None:
+    for name in names:
+        try:
+            click.echo(files[name], nl=False)
+        except OSError as error:
+            error.filename = f"standard output, while {name} was printed"
+            raise
+
+
+def _same(path: str, content: str) -> bool:
     with open(path, "rb") as stream:
-        return stream.read() == (content.encode("utf-8") if isinstance(content, str) else content)
+        return stream.read() == content.encode("utf-8")
 
 
 @cli.command(short_help="tell whether emitted files are up to date")
 @spec_options
 @target_option
 @click.option("-o", "--output", "out", default="generated", show_default=True, metavar="DIR", help="Folder of the output.")
-@click.option("--generic/--no-generic", default=True, show_default=True, help="The generic twin as well.")
-@click.option("--tests/--no-tests", default=True, show_default=True, help="The Catch2 tests as well.")
-@click.option("--format/--no-format", "formatted", default=True, show_default=True, help="Whether it was formatted.")
+@click.option("--generic/--no-generic", default=None, help="With or without the twin, however the folder was emitted.")
+@click.option("--tests/--no-tests", default=None, help="With or without the tests, however the folder was emitted.")
+@click.option("--format/--no-format", "formatted", default=None, help="Formatted or not, however the folder was emitted.")
+@click.option("--standalone/--no-standalone", default=None, help="Standalone or not, however the folder was emitted.")
 def check(specs: tuple[str, ...], include: tuple[str, ...], only: tuple[str, ...], diagnostics: str,
-          warnings: tuple[str, ...], target: str | None, out: str, generic: bool, tests: bool, formatted: bool) -> None:
-    """Tell whether the files in the output folder are what SPECS give; print a diff where they are not."""
+          warnings: tuple[str, ...], target: str | None, out: str, generic: bool | None, tests: bool | None,
+          formatted: bool | None, standalone: bool | None) -> None:
+    """Tell whether the files in the output folder are what SPECS give; print a diff where they are not.
+
+    A folder is compared with what the options give that it was emitted with: its manifest has them.
+    """
     from . import emit
-    from .check import compare
+    from .check import abandoned, as_emitted, compare
     from .pipeline import Options
 
-    options = Options(out, generic, tests, include, only, target)
-    outputs = render_or_fail(specs, options, diagnostics, warnings)
-    findings = compare(outputs, emit.finish(outputs, options, formatted), out)
-    for finding in findings:
+    options = Options(out, include=include, only=only, target=target)
+    outputs = render_or_fail(specs, options, diagnostics, warnings,
+                             lambda stack: as_emitted(stack, options, generic, tests, formatted, standalone))
+    findings = compare(outputs, emit.finish(outputs), out)
+    gone = [] if only else abandoned(outputs, specs, out)
+    for finding in findings + gone:
         click.echo(f"{finding.path}: {finding.state}")
         if finding.diff:
             click.echo(finding.diff)
-    if not findings:
+    if not findings and not gone:
         click.echo(f"{len(outputs)} stacks are up to date")
         return
     states = {finding.state for finding in findings}
-    more = [w for i in include for w in ("-I", i)] + [w for s in only for w in ("--stack", s)] + ([] if generic else ["--no-generic"]) + \
-        ([] if tests else ["--no-tests"]) + (["--target", target] if target else []) + ([] if formatted else ["--no-format"])
-    click.echo("run: lamina generate " + " ".join(map(shlex.quote, [*specs, "-o", out, *more])), err=True)
-    if "edited by hand" in states:
+    force = ["--force"] if "edited by hand" in states else []
+    for command in _remedies(outputs, specs, options) if findings else ():
+        click.echo("run: lamina generate " + " ".join(map(shlex.quote, [*command, *force])), err=True)
+    if force:
         click.echo("what was edited by hand is lost then: move it into the spec, or keep the file under another name", err=True)
     if states == {"formatter differs"}:
         click.echo("only the formatting differs: this clang-format is not the version that the manifest names", err=True)
+    for finding in gone:
+        click.echo(f"remove {finding.path}: the spec declares no such stack", err=True)
     raise Failed(STALE)
+
+
+def _remedies(outputs: Any, specs: tuple[str, ...], options: Any) -> list[list[str]]:
+    """The arguments of `generate` that bring all up to date: of one run, where all folders were emitted alike."""
+    lead = ["-o", options.out, *(word for folder in options.include for word in ("-I", folder))]
+    ways: dict[tuple[str, bool, tuple[str, ...]], list[str]] = {}
+    for output in outputs:
+        stack = output.stack
+        ways.setdefault((stack.spec, stack.chosen, output.options.parts()), []).append(stack.name)
+    if len({way[1:] for way in ways}) == 1 and (options.only or not next(iter(ways))[1]):
+        only = [word for name in options.only for word in ("--stack", name)]
+        return [[*specs, *lead, *only, *next(iter(ways))[2]]]
+    return [[spec, *lead, *(word for name in names for word in ("--stack", name)), *parts]
+            for (spec, _, parts), names in ways.items()]
+
+
+def _printing(error: BaseException) -> bool:
+    """Whether it was raised while something was printed: such an error names no file."""
+    step = error.__traceback__
+    while step is not None and step.tb_frame.f_code is not click.echo.__code__:
+        step = step.tb_next
+    return step is not None
 
 
 def main() -> None:
@@ -234,8 +287,11 @@ def main() -> None:
         from .paths import MissingFiles
 
         if isinstance(error, (OSError, FormatterMissing, MissingFiles)):
-            where = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error)
-            click.echo(f"lamina: {where}", err=True)
+            where = str(error)
+            if isinstance(error, OSError) and error.strerror and (error.filename or _printing(error)):
+                where = f"{error.filename or 'standard output'}: {error.strerror}"
+            remedy = "; what was printed is incomplete" if _printing(error) else ""
+            click.echo(f"lamina: {where}{remedy}", err=True)
             sys.exit(ENVIRONMENT)
         click.echo(f"lamina: a bug in Lamina: {type(error).__name__}: {error}\nlamina: run again with LAMINA_TRACEBACK=1 "
                    "and report what it prints, with the spec", err=True)

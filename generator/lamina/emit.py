@@ -6,11 +6,13 @@ import hashlib
 import json
 import os
 import tempfile
-from pathlib import Path
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from . import __version__
-from .pipeline import Options, Output, relative
+from . import __version__, standalone
+from .pipeline import Output, relative
+from .targets import TARGETS
 
 
 def digest(text: str) -> str:
@@ -18,8 +20,8 @@ def digest(text: str) -> str:
 
 
 def manifest(output: Output, spec_folder: str, raw: dict[str, str], final: dict[str, str], formatter: str | None) -> str:
-    """Digests of inputs and outputs. `raw` is the text before formatting, so that a formatter that differs is told
-    from content that differs."""
+    """Options, and digests of inputs and outputs. `raw` is the text before formatting, so that a formatter that
+    differs is told from content that differs."""
     inputs = {}
     for path in output.inputs:
         with open(path, "rb") as stream:
@@ -28,6 +30,7 @@ def manifest(output: Output, spec_folder: str, raw: dict[str, str], final: dict[
         "lamina": __version__,
         "stack": output.stack.name,
         "spec": relative(output.stack.spec, spec_folder),
+        **({"options": list(output.words)} if output.words else {}),
         "formatter": formatter,
         "inputs": inputs,
         "outputs": {name: {"sha256": digest(final[name]), "content": digest(raw[name])} for name in sorted(final)},
@@ -35,28 +38,101 @@ def manifest(output: Output, spec_folder: str, raw: dict[str, str], final: dict[
     return json.dumps(document, indent=2) + "\n"
 
 
-def finish(outputs: list[Output], options: Options, formatted: bool) -> dict[str, str]:
-    """Formats everything in one go and adds the manifests: path under the output folder to content."""
-    raw = {f"{o.stack.name}/{name}": text for o in outputs for name, text in o.files.items()}
+def recorded(folder: Path) -> dict[str, Any]:
+    """What the manifest in a stack's folder says; a manifest that somebody broke is as good as none."""
+    try:
+        document = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    if not isinstance(document, dict) or not isinstance(document.get("outputs", {}), dict):
+        return {}
+    outputs = {name: known for name, known in document.get("outputs", {}).items() if isinstance(known, dict)}
+    words = document.get("options", [])
+    words = [word for word in words if isinstance(word, str)] if isinstance(words, list) else []
+    return {**document, "outputs": outputs, **({"options": words} if words else {})}
+
+
+def finish(outputs: list[Output]) -> dict[str, str]:
+    """Formats everything in one go, adds the runtime's files where they are asked for, and the manifests: path under
+    the output folder to content."""
+    raw: dict[str, dict[str, str]] = {}
+    for o in outputs:
+        raw[o.stack.name] = dict(o.files)
+        if o.options.standalone:
+            texts = [text for name, text in o.files.items() if name.endswith((".c", ".h"))]
+            runtime = standalone.runtime_files(texts, TARGETS[o.stack.options.target].runtime)
+            raw[o.stack.name].update({name: data.decode("utf-8") for name, data in runtime.items()})
+    formattable = {f"{o.stack.name}/{name}": text for o in outputs
+                   for name, text in o.files.items() if o.options.formatted}
+    final: dict[str, str] = {}
     version = None
-    final = raw
-    if formatted:
+    if formattable:
         from .format import format_texts, formatter
 
-        final = format_texts(raw)
+        final = format_texts(formattable)
         version = formatter()[1]
     out: dict[str, str] = {}
     for o in outputs:
         lead = f"{o.stack.name}/"
-        mine = {name: final[lead + name] for name in o.files}
+        mine = {name: final.get(lead + name, text) for name, text in raw[o.stack.name].items()}
         out.update({lead + name: text for name, text in mine.items()})
-        out[f"{lead}manifest.json"] = manifest(o, os.path.join(options.out, o.stack.name), o.files, mine, version)
+        folder = os.path.join(o.options.out, o.stack.name)
+        by = version if o.options.formatted else None
+        out[f"{lead}manifest.json"] = manifest(o, folder, raw[o.stack.name], mine, by)
     return out
 
 
-def write(files: dict[str, str | bytes], folder: str) -> list[str]:
-    """Stages all files, then renames those that changed; returns their paths. On an error nothing was renamed yet, or
-    the error is one of renaming itself, which a second run mends."""
+@dataclass
+class Changes:
+    """What writing would do to files that are there, beside replacing what is outdated. Paths are under the output
+    folder."""
+
+    #: Edited by hand, and about to be written over.
+    edited: list[str] = field(default_factory=list)
+    #: Emitted once, no longer given, and still as they were emitted.
+    stale: list[str] = field(default_factory=list)
+    #: No longer given, but edited by hand: these stay.
+    kept: list[str] = field(default_factory=list)
+
+
+def changes(files: dict[str, str], folder: str) -> Changes:
+    """Compares what is to be written with what is there and what the manifests say was put there."""
+    out = Changes()
+    for lead in sorted({name.split("/")[0] for name in files}):
+        base = Path(folder, lead)
+        for name, known in sorted(recorded(base).get("outputs", {}).items()):
+            found = _found(base, name)
+            if found is None:
+                continue
+            wanted = files.get(f"{lead}/{name}")
+            # A checkout may have changed the ends of lines, which is nobody's edit.
+            as_emitted = known.get("sha256") in (_sha256(found), _sha256(found.replace(b"\r\n", b"\n")))
+            if wanted is None:
+                (out.stale if as_emitted else out.kept).append(f"{lead}/{name}")
+            elif not as_emitted and found != wanted.encode("utf-8"):
+                out.edited.append(f"{lead}/{name}")
+    return out
+
+
+def _found(base: Path, name: str) -> bytes | None:
+    """The bytes of a file that a manifest names; None where it is gone, or lies outside of the manifest's folder: a
+    manifest is only a file, and what it names is read and removed."""
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or "\\" in name or not path.parts:
+        return None
+    target = base / path
+    if target.is_symlink() or not target.is_file() or base.resolve() not in target.resolve().parents:
+        return None
+    return target.read_bytes()
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def write(files: dict[str, str], folder: str, stale: list[str]) -> list[str]:
+    """Stages all files, removes those that are stale, then renames those that changed; returns their paths. On an error
+    nothing was renamed yet, or the error is one of renaming itself, which a second run mends."""
     base = Path(folder)
     changed: list[tuple[Path, Path]] = []
     base.mkdir(parents=True, exist_ok=True)
@@ -64,7 +140,7 @@ def write(files: dict[str, str | bytes], folder: str) -> list[str]:
     try:
         for i, (name, content) in enumerate(sorted(files.items())):
             target = base / name
-            data = content.encode("utf-8") if isinstance(content, str) else content
+            data = content.encode("utf-8")
             try:
                 if target.read_bytes() == data:
                     continue
@@ -75,6 +151,9 @@ def write(files: dict[str, str | bytes], folder: str) -> list[str]:
             changed.append((staged, target))
         for _, target in changed:
             target.parent.mkdir(parents=True, exist_ok=True)
+        for name in stale:
+            (base / name).unlink(missing_ok=True)
+            _remove_empty((base / name).parent, base / name.split("/")[0])
         for staged, target in changed:
             os.replace(staged, target)
     finally:
@@ -82,6 +161,13 @@ def write(files: dict[str, str | bytes], folder: str) -> list[str]:
             leftover.unlink()
         os.rmdir(stage)
     return [str(target) for _, target in changed]
+
+
+def _remove_empty(folder: Path, top: Path) -> None:
+    """Removes folders inside of `top` that nothing is left in."""
+    while folder != top and not any(folder.iterdir()):
+        folder.rmdir()
+        folder = folder.parent
 
 
 def depfile(path: str, targets: list[str], inputs: list[str]) -> None:

@@ -178,6 +178,8 @@ class Stack:
     option_spans: dict[str, Span] = field(default_factory=dict)
     #: Errors were told while it was read; it may still be held against the rules, but never emitted.
     wrong: bool = False
+    #: Chosen by name, out of a spec that has others.
+    chosen: bool = False
 
     @property
     def layers(self) -> list[Layer]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Sequence
+from typing import Callable, Sequence
 
 from . import paths, registry
 from .diagnostics import Diagnostics
@@ -22,10 +23,13 @@ class Output:
 
     stack: Stack
     files: dict[str, str]
+    options: Options
     inputs: tuple[str, ...] = ()
+    #: The options that gave it, as the command in its banner has them.
+    words: tuple[str, ...] = ()
 
 
-@dataclass
+@dataclass(frozen=True)
 class Options:
     """What the command line chose about the output."""
 
@@ -36,6 +40,16 @@ class Options:
     only: tuple[str, ...] = ()
     #: The target that goes before the specs' own.
     target: str | None = None
+    formatted: bool = True
+    #: Header, source and page alone, with the runtime files that they need.
+    standalone: bool = False
+
+    def parts(self) -> tuple[str, ...]:
+        """The words that say for what, which files there are and whether they are formatted."""
+        left_out = [("--standalone", self.standalone), ("--no-generic", not (self.generic or self.standalone)),
+                    ("--no-tests", not (self.tests or self.standalone)), ("--no-format", not self.formatted)]
+        target = ("--target", self.target) if self.target else ()
+        return (*target, *(word for word, given in left_out if given))
 
 
 def stacks_of(spec: str, options: Options, diags: Diagnostics) -> tuple[list[Stack], tuple[str, ...]]:
@@ -43,8 +57,10 @@ def stacks_of(spec: str, options: Options, diags: Diagnostics) -> tuple[list[Sta
     doc = load_spec(spec, options.include, diags)
     if doc is None:
         return [], (spec,)
-    stacks = [stack for stack in validate(doc, diags, options.only, options.target) if resolve(stack)]
-    return stacks, doc.inputs
+    stacks = validate(doc, diags, options.only, options.target)
+    for stack in stacks:
+        stack.chosen = len(stacks) < len(doc.stacks)
+    return [stack for stack in stacks if resolve(stack)], doc.inputs
 
 
 def relative(path: str, start: str) -> str:
@@ -52,9 +68,23 @@ def relative(path: str, start: str) -> str:
     return os.path.relpath(path, start).replace(os.sep, "/")
 
 
-def command_for(spec: str, folder: str, target: str | None = None) -> str:
+def words_for(stack: Stack, inputs: tuple[str, ...], options: Options, folder: str) -> tuple[str, ...]:
+    """The options that give a stack's folder once more, when the command is run in it. Of the include folders those
+    are named that something was found in."""
+    used = [include for include in options.include if any(_inside(path, include) for path in inputs[1:])]
+    words = [word for include in dict.fromkeys(used) for word in ("-I", relative(include, folder))]
+    return (*words, *(("--stack", stack.name) if stack.chosen else ()), *options.parts())
+
+
+def _inside(path: str, folder: str) -> bool:
+    return not relative(path, folder).startswith("../")
+
+
+def command_for(spec: str, folder: str, words: Sequence[str] = ()) -> str:
     """The command that regenerates a stack's folder, to be run in it."""
-    return f"lamina generate {relative(spec, folder)} -o .." + (f" --target {target}" if target else "")
+    command = " ".join(map(shlex.quote, ["lamina", "generate", relative(spec, folder), "-o", "..", *words]))
+    # It stands in a comment of C. Whatever has a star was put into quotes, which may be closed and opened again.
+    return command.replace("*/", "*''/").replace("/*", "/''*")
 
 
 def render_stack(stack: Stack, spec: str, inputs: tuple[str, ...], options: Options) -> Output:
@@ -62,8 +92,11 @@ def render_stack(stack: Stack, spec: str, inputs: tuple[str, ...], options: Opti
     from .render import Renderer
 
     folder = os.path.join(options.out, stack.name)
-    renderer = Renderer(stack, relative(spec, folder), command_for(spec, folder, options.target))
-    return Output(stack, renderer.artefacts(options.generic, options.tests), inputs)
+    words = words_for(stack, inputs, options, folder)
+    renderer = Renderer(stack, relative(spec, folder), command_for(spec, folder, words))
+    whole = not options.standalone
+    files = renderer.artefacts(options.generic and whole, options.tests and whole)
+    return Output(stack, files, options, inputs, words)
 
 
 def generator_inputs(stacks: Sequence[Stack]) -> list[str]:
@@ -109,7 +142,10 @@ def all_stacks(specs: Sequence[str], options: Options, diags: Diagnostics) -> li
     return out
 
 
-def load_all(specs: Sequence[str], options: Options, diags: Diagnostics) -> list[Output]:
-    """Every stack of every spec, rendered; nothing is rendered where a spec is wrong."""
+def load_all(specs: Sequence[str], options: Options, diags: Diagnostics,
+             settle: Callable[[Stack], Options] | None = None) -> list[Output]:
+    """Every stack of every spec, rendered; nothing is rendered where a spec is wrong. `settle` gives a stack options
+    of its own."""
     stacks = all_stacks(specs, options, diags)
-    return [render_stack(stack, spec, inputs, options) for stack, spec, inputs in stacks] if diags.ok else []
+    return [render_stack(stack, spec, inputs, settle(stack) if settle else options)
+            for stack, spec, inputs in stacks] if diags.ok else []

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import resource
+import shlex
 import shutil
 import subprocess
 import sys
@@ -43,6 +44,8 @@ return lamina.stack "pool" {
   lamina.quarantine { count = 64 },
 }
 """
+
+POOL_C = Path("generated/pool/pool.c")
 
 try:
     formatter()
@@ -188,10 +191,10 @@ def test_dry_run(lamina):
     assert [line.split()[1] for line in out.splitlines()] == \
         [line.split()[1] for line in lamina("generate", "--no-format", "--dry-run", "good.lua")[0].splitlines()]
     Path("generated/pool/pool.c").write_text("int x;\n", encoding="utf-8")
-    states = {line.split()[1]: line.split()[0] for line in
-              lamina("generate", "--no-format", "--dry-run", "good.lua")[0].splitlines()}
-    assert {name for name, state in states.items() if state != "same"} == {os.path.join("generated", "pool", "pool.c")}
-    assert Path("generated/pool/pool.c").read_text(encoding="utf-8") == "int x;\n"
+    for options, state, status in (([], "edited", 3), (["--force"], "edited", 0)):
+        out, _ = lamina("generate", "--no-format", "--dry-run", *options, "good.lua", status=status)
+        assert [line for line in out.splitlines() if not line.startswith("same ")] == [f"{state:8} {POOL_C}"]
+        assert POOL_C.read_text(encoding="utf-8") == "int x;\n"
 
 
 def rule(text: str) -> tuple[list[str], list[str]]:
@@ -341,9 +344,22 @@ def test_check_edited_by_hand(lamina):
     assert f"{path}: edited by hand" in lamina("check", "--no-format", "good.lua", status=3)[0]
 
 
+def another_formatter(monkeypatch) -> None:
+    """clang-format, but of another opinion: more columns."""
+    program = Path("other-format").absolute()
+    program.write_text('#!/bin/sh\nfor word; do\n  shift\n  set -- "$@" "$(printf %s "$word" | sed "s/ColumnLimit: [0-9]*/'
+                       f'ColumnLimit: 60/")"\ndone\nexec {formatter()[0]} "$@"\n', encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setenv("LAMINA_CLANG_FORMAT", str(program))
+    formatter.cache_clear()
+
+
 @pytest.mark.skipif(not HAS_FORMATTER, reason="clang-format is not there")
-def test_check_formatter_differs(lamina):
-    lamina("generate", "--no-format", "good.lua")
+def test_check_formatter_differs(lamina, monkeypatch):
+    with monkeypatch.context() as other:
+        another_formatter(other)
+        lamina("generate", "good.lua")
+    formatter.cache_clear()
     out, err = lamina("check", "good.lua", status=3)
     states = set(re.findall(r"^\S+: (.*)$", out.replace("+", "").replace("-", ""), re.M))
     assert "formatter differs" in states and not states & {"outdated", "edited by hand", "missing"}
@@ -378,6 +394,214 @@ def test_check_with_a_broken_manifest(lamina):
         Path("generated/pool/manifest.json").write_text(text, encoding="utf-8")
         Path("generated/pool/pool.c").write_text("int x;\n", encoding="utf-8")
         assert "pool.c: " in lamina("check", "--no-format", "good.lua", status=3)[0]
+
+
+# The options of a folder --------------------------------------------------------------------------------------------
+
+def banner_command(path: Path) -> list[str]:
+    found = re.search(r"to regenerate:\n \*\n \*     lamina (.*)$", path.read_text(encoding="utf-8"), re.M)
+    assert found, path
+    return shlex.split(found[1])
+
+
+@pytest.mark.parametrize("options", [
+    [], ["--no-generic"], ["--no-tests"], ["--no-tests", "--no-generic"], ["--standalone"], ["--stack", "large"],
+    ["-I", "a far/away place", "-I", "unused"], ["-I", "st*/", "--stack", "small", "--no-tests"],
+], ids=" ".join)
+@pytest.mark.parametrize("formatted", ["--no-format", pytest.param("--format", marks=pytest.mark.skipif(
+    not HAS_FORMATTER, reason="clang-format is not there"))])
+def test_the_banner_regenerates_its_folder(lamina, monkeypatch, options, formatted):
+    if "-I" in options:
+        Path("unused").mkdir()
+        Path(options[1]).mkdir(parents=True)
+        shutil.move("parts", options[1])
+    lamina("generate", formatted, *options, "-o", "out", "two.lua")
+    before = tree("out")
+    for folder in sorted(Path("out").iterdir()):
+        command = banner_command(folder / f"{folder.name}.h")
+        assert not {"unused", "../../unused"} & set(command)
+        page = (folder / f"{folder.name}.md").read_text(encoding="utf-8")
+        assert shlex.join(["lamina", *command]).replace("*/", "*''/") in page.replace("/''*", "/*")
+        for file in folder.iterdir():
+            if file.name != "manifest.json":
+                file.unlink() if file.is_file() else shutil.rmtree(file)
+        with monkeypatch.context() as there:
+            there.chdir(folder)
+            lamina(*command)
+        assert tree("out") == before
+    assert lamina("check", *options[:4 if "-I" in options else 0], "-o", "out", "two.lua",
+                  status=3 if "--stack" in options and "-I" not in options else None)
+
+
+def test_a_path_can_not_end_the_banner(lamina):
+    Path("st*").mkdir()
+    shutil.copy("good.lua", "st*/good.lua")
+    lamina("generate", "--no-format", "st*/good.lua")
+    text = Path("generated/pool/pool.h").read_text(encoding="utf-8")
+    banner = text[text.index("/*\n"):text.index("#ifndef")]
+    assert banner.count("*/") == banner.count("/*") and "good.lua" in banner
+    assert banner_command(Path("generated/pool/pool.h"))[1] == "../../st*/good.lua"
+
+
+@pytest.mark.parametrize("options", [["--standalone"], ["--no-tests"], ["--no-generic", "--no-format"], ["--stack", "large"]],
+                         ids=" ".join)
+def test_check_compares_with_what_the_folder_was_emitted_as(lamina, options):
+    lamina("generate", "--no-format", *options, "two.lua")
+    chosen = options if "--stack" in options else []
+    assert "up to date" in lamina("check", *chosen, "two.lua")[0]
+    Path("parts/sizes.lua").write_text("return { small = 64, large = 1024 }\n", encoding="utf-8")
+    err = lamina("check", *chosen, "two.lua", status=3)[1]
+    command = re.search(r"^run: lamina (.*)$", err, re.M)
+    assert command and err.count("run: ") == 1
+    files = set(tree("generated"))
+    lamina(*shlex.split(command[1]))
+    lamina("check", *chosen, "two.lua")
+    assert set(tree("generated")) == files
+
+
+def test_check_of_folders_that_were_emitted_differently(lamina):
+    lamina("generate", "--no-format", "--stack", "large", "--standalone", "two.lua")
+    lamina("generate", "--no-format", "--stack", "small", "--no-tests", "two.lua")
+    lamina("generate", "--no-format", "good.lua")
+    lamina("check", "two.lua", "good.lua")
+    Path("parts/sizes.lua").write_text("return { small = 64, large = 1024 }\n", encoding="utf-8")
+    files = set(tree("generated"))
+    commands = re.findall(r"^run: lamina (.*)$", lamina("check", "two.lua", "good.lua", status=3)[1], re.M)
+    for command in commands:
+        lamina(*shlex.split(command))
+    assert set(tree("generated")) == files
+    lamina("check", "two.lua", "good.lua")
+
+
+def test_the_flags_of_check_come_first(lamina):
+    lamina("generate", "--no-format", "--standalone", "good.lua")
+    assert "test_pool.cpp: missing" in lamina("check", "--tests", "good.lua", status=3)[0]
+    assert "test_pool.cpp: missing" in lamina("check", "--no-standalone", "good.lua", status=3)[0]
+    lamina("generate", "--no-format", "good.lua")
+    out = lamina("check", "--no-tests", "good.lua", status=3)[0]
+    assert f"{os.path.join('generated', 'pool', 'test_pool.cpp')}: no longer given\n" in out
+
+
+def test_check_of_a_broken_standalone_folder(lamina):
+    lamina("generate", "--no-format", "--standalone", "good.lua")
+    Path("generated/pool/lamina/core.h").unlink()
+    source = Path("generated/pool/lamina_status.c")
+    source.write_text("int x;\n", encoding="utf-8")
+    out = lamina("check", "good.lua", status=3)[0]
+    assert os.path.join("lamina", "core.h") + ": missing" in out and f"{source}: edited by hand" in out
+
+
+def test_check_tells_stacks_that_are_gone(lamina):
+    lamina("generate", "--no-format", "two.lua", "good.lua")
+    Path("two.lua").write_text(TWO.replace('"large"', '"huge"'), encoding="utf-8")
+    lamina("generate", "--no-format", "two.lua")
+    large = os.path.join("generated", "large")
+    out, err = lamina("check", "two.lua", status=3)
+    assert out == f"{large}: no longer given\n" and err == f"remove {large}: the spec declares no such stack\n"
+    lamina("check", "--stack", "huge", "two.lua")
+    lamina("check", "good.lua")
+
+
+# Files that are not ours any more -----------------------------------------------------------------------------------
+
+def test_standalone_after_the_whole(lamina):
+    lamina("generate", "--no-format", "good.lua")
+    mine = Path("generated/pool/mine.txt")
+    mine.write_text("mine\n", encoding="utf-8")
+    dry, _ = lamina("generate", "--no-format", "--standalone", "--dry-run", "good.lua")
+    gone = {os.path.join("generated", "pool", name) for name in
+            ("pool_generic.c", "pool_generic.h", "test_pool.cpp", "test_pool_flat.c", "test_pool_generic.c")}
+    assert {line.split()[1] for line in dry.splitlines() if line.startswith("removed ")} == gone
+    assert all(Path(name).is_file() for name in gone)
+    out, err = lamina("generate", "--no-format", "--standalone", "good.lua")
+    assert {line.split()[1].rstrip(",") for line in out.splitlines() if line.startswith("removed ")} == gone
+    assert ", 5 removed\n" in out and err == ""
+    assert not any(Path(name).exists() for name in gone) and mine.is_file()
+    if shutil.which("cc"):
+        sources = [path.name for path in Path("generated/pool").glob("*.c")]
+        subprocess.run(["cc", "-std=c11", "-I.", "-c", *sources], cwd="generated/pool", check=True)
+    lamina("check", "good.lua")
+    # And back: the runtime's files go, with their folder.
+    lamina("generate", "--no-format", "good.lua")
+    assert not Path("generated/pool/lamina").exists() and not list(Path("generated/pool").glob("lamina_*.c"))
+    lamina("check", "good.lua")
+
+
+def test_a_stale_file_that_was_edited_stays(lamina):
+    lamina("generate", "--no-format", "good.lua")
+    path = Path("generated/pool/test_pool_flat.c")
+    path.write_text("int x;\n", encoding="utf-8")
+    for options in (["--no-tests"], ["--no-tests", "--force"]):
+        assert f"kept     {path}\n" in lamina("generate", "--no-format", *options, "--dry-run", "good.lua")[0]
+    out = lamina("check", "--no-tests", "good.lua", status=3)[0]
+    assert f"{path}: no longer given, and edited by hand\n" in out
+    out, err = lamina("generate", "--no-format", "--no-tests", "good.lua")
+    assert err == f"lamina: {path} is no longer given, but was edited by hand: it stays\n"
+    assert path.read_text(encoding="utf-8") == "int x;\n" and not Path("generated/pool/test_pool.cpp").exists()
+
+
+@pytest.mark.parametrize("name", ["../../precious", "/precious", "link/precious", "link", ".", "", "lamina/../../../precious"])
+def test_a_manifest_removes_nothing_outside_its_folder(lamina, here, name):
+    lamina("generate", "--no-format", "good.lua")
+    Path("precious").write_text("precious\n", encoding="utf-8")
+    Path("generated/pool/link").symlink_to(here if name != "link" else here / "precious")
+    manifest = Path("generated/pool/manifest.json")
+    document = json.loads(manifest.read_text(encoding="utf-8"))
+    document["outputs"][name.replace("/precious", str(here / "precious")) if name == "/precious" else name] = \
+        {"sha256": emit.digest("precious\n")}
+    manifest.write_text(json.dumps(document), encoding="utf-8")
+    assert "removed" not in lamina("generate", "--no-format", "good.lua")[0]
+    assert Path("precious").read_text(encoding="utf-8") == "precious\n" and Path("generated/pool/link").is_symlink()
+
+
+def test_an_edit_is_not_written_over(lamina):
+    lamina("generate", "--no-format", "good.lua", "two.lua")
+    POOL_C.write_text("int x;\n", encoding="utf-8")
+    for spec in (GOOD, GOOD.replace("64 }", "128 }")):
+        Path("good.lua").write_text(spec, encoding="utf-8")
+        before = tree("generated")
+        out, err = lamina("generate", "--no-format", "--depfile", "x.d", "two.lua", "good.lua", status=3)
+        assert out == "" and err == f"lamina: {POOL_C} was edited by hand\nlamina: nothing was written: move the edit into " \
+            "the spec, or write over it with --force\n"
+        assert tree("generated") == before and not Path("x.d").exists()
+    # The command that check names does it.
+    command = re.search(r"^run: lamina (.*)$", lamina("check", "good.lua", status=3)[1], re.M)
+    assert command and "--force" in command[1]
+    lamina(*command[1].split())
+    lamina("check", "good.lua", "two.lua")
+
+
+def test_what_is_no_edit_is_written_over(lamina):
+    lamina("generate", "--no-format", "good.lua")
+    text = POOL_C.read_text(encoding="utf-8")
+    # Ends of lines, as a checkout may give them; the spec's own change, made by hand; files that are gone.
+    POOL_C.write_bytes(text.replace("\n", "\r\n").encode())
+    lamina("generate", "--no-format", "good.lua")
+    assert POOL_C.read_text(encoding="utf-8") == text
+    Path("good.lua").write_text(GOOD.replace("64 }", "128 }"), encoding="utf-8")
+    lamina("generate", "--no-format", "-o", "other", "good.lua")
+    shutil.copy("other/pool/pool.c", POOL_C)
+    Path("generated/pool/pool.h").unlink()
+    lamina("generate", "--no-format", "good.lua")
+    lamina("check", "good.lua")
+    # Nor is anything told of files that no manifest knows.
+    Path("generated/pool/manifest.json").unlink()
+    POOL_C.write_text("int x;\n", encoding="utf-8")
+    lamina("generate", "--no-format", "good.lua")
+    lamina("check", "good.lua")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is not there")
+@pytest.mark.parametrize("arguments, what", [
+    (["generate", "--no-format", "--stdout", "good.lua"], "standard output, while pool/pool.h was printed"),
+    (["list-layers"], "standard output"), (["generate", "--no-format", "good.lua"], "standard output")])
+def test_standard_output_is_full(arguments, what):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "generator")}
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = subprocess.run([sys.executable, "-m", "lamina", *arguments], env=environment, stdout=full,
+                              stderr=subprocess.PIPE, text=True)
+    assert done.stderr == f"lamina: {what}: No space left on device; what was printed is incomplete\n"
+    assert done.returncode == 4
 
 
 # What must never happen --------------------------------------------------------------------------------------------

@@ -217,7 +217,7 @@ def COMMAND(specs: tuple[str, ...], include: tuple[str, ...], only: tuple[str, .
         raise click.UsageError(f"there is no kind {unknown[0]!r}" + (f"; did you mean {close[0]!r}?" if close else ""))
     options = Options("generated", True, True, include, only)
     outputs = render_or_fail(specs, options, diagnostics, warnings)
-    files = emit.finish(outputs, options, True)
+    files = emit.finish(outputs)
     texts = {o.stack.name: {name: files[f"{o.stack.name}/{name}"] for name in o.files} for o in outputs}
     mutants = [m for stack, own in texts.items()
                for m in operators.mutants_of(stack, {f"{stack}.{e}": own[f"{stack}.{e}"] for e in ("h", "c")})
