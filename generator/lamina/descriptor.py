@@ -8,6 +8,7 @@ reference page, `explain`, `list-layers` and the completion are derived from the
 from __future__ import annotations
 
 import enum
+import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Callable, Mapping, Sequence
@@ -75,6 +76,8 @@ def in_bytes(count: int) -> str:
 def describe(node: Node) -> str:
     """The kind of a value, as a message names it."""
     if isinstance(node, Scalar):
+        if isinstance(node.value, float) and not math.isfinite(node.value):
+            return "infinity" if math.isinf(node.value) else "no number (NaN)"
         kinds = {bool: "a boolean", int: "an integer", float: "a number with a fraction", str: "a string"}
         return kinds.get(type(node.value), "nothing")
     if isinstance(node, Seq):
@@ -101,8 +104,10 @@ class Kind:
         if isinstance(node, Scalar) and int in types:
             if isinstance(node.value, str) and re.fullmatch(r"\s*[0-9]{1,19}\s*", node.value):
                 help = f"leave the quotes out: {node.value.strip()}"
-            elif isinstance(node.value, float) and node.value.is_integer():
-                help = "in Lua, / always gives a fraction: // divides whole numbers"
+            elif isinstance(node.value, float) and node.value.is_integer() and abs(node.value) < 1 << 63:
+                help = f"write {int(node.value)}: " + ("a point or an exponent makes it a fraction" if node.span.in_yaml else
+                                                       "in Lua, a point, an exponent, / and ^ make a fraction, and // divides "
+                                                       "whole numbers")
         elif isinstance(node, Scalar) and types == (bool,) and isinstance(node.value, str):
             help = "leave the quotes out" if node.value in ("true", "false") else None
         elif isinstance(node, Scalar) and types == (str,) and node.value is not None:

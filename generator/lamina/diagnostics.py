@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .tree import Span
 
@@ -142,6 +142,8 @@ class Diagnostics:
         return json.dumps(report, indent=2, ensure_ascii=False) + "\n"
 
     def _add(self, item: Diagnostic) -> None:
+        if item.help and item.span is not None and item.span.in_yaml:
+            item = replace(item, help=yaml_form(item.help))
         identity = (item.severity, item.code, item.span, item.message)
         if identity in self._seen:
             return
@@ -198,6 +200,18 @@ def closest(word: str, candidates: Iterable[str]) -> str | None:
     # Cut-off words ("quar" for "quarantine") are too short for the ratio but clear when only one fits.
     starts = [name for key, name in folded.items() if len(plain) >= 3 and key.startswith(plain)]
     return starts[0] if len(starts) == 1 else None
+
+
+def yaml_form(text: str) -> str:
+    """A remedy with its pieces of a spec, which are written in Lua, as YAML has them."""
+    if "in YAML" in text:
+        return text  # it speaks of both
+    text = re.sub(r"\{ ?([^{}=…]*?) ?\}", r"[\1]", text)  # the innermost first: a table without names is a list
+    text = re.sub(r"lamina\.(\w+) (?:\{\}|\[\])", r"'- \1'", text)
+    text = re.sub(r"lamina\.(\w+) (\{.*\})", r"'- \1: \2'", text)
+    text = re.sub(r"\blamina\.(?=\w)", "", text)
+    text = re.sub(r"\b(\w+) \{", r"\1: {", text)
+    return re.sub(r"\b(\w+) = ", r"\1: ", text)
 
 
 _Paint = Callable[[str, str], str]

@@ -107,6 +107,11 @@ def _stack_rules(stack: Stack) -> None:
                 stack.diags.error("LAM056", layer.span, f"{layer.name} takes {cost}, so the real-time claim is untrue",
                                   notes=_note(stack, "real_time", "the claim is made here"),
                                   help="drop real_time, or choose layers that are O(1)")
+    if "budget.free" in stack.option_spans and not any("*" in layer.wrong or getattr(layer.x, "frees", False)
+                                                       for layer in stack.layers):
+        store = stack.main.store
+        stack.diags.error("LAM059", stack.option_spans["budget.free"], "no block of this stack is freed by itself, so there is "
+                          "no free to be counted", notes=[(store.span, f"{store.name} frees all at once")], help="drop free")
     if stack.options.checks == "none":
         for layer in stack.layers:
             if getattr(layer.x, "needs_checks", None):

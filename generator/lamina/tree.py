@@ -29,6 +29,11 @@ class Span:
     col: int = 0
     length: int = 0
 
+    @property
+    def in_yaml(self) -> bool:
+        """Whether the file is YAML: remedies are then written so."""
+        return self.file.endswith((".yaml", ".yml"))
+
 
 @dataclass(frozen=True, slots=True)
 class Scalar:

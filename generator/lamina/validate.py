@@ -135,6 +135,7 @@ def _stack(node: StackNode, doc: Document, name: str, diags: Diagnostics, target
         if isinstance(value, Map) and value.tag is None:
             limits: set[str] = set()
             options.budget, given = read_params(value, BUDGET, "budget", 4096, diags, limits)
+            spans.update({f"budget.{limit}": span for limit, span in given.items()})
         elif isinstance(value, Seq) and not value.items:  # an empty table is an empty list in both languages
             diags.error("LAM025", value.span, "the budget limits nothing", help="alloc, free, or pair")
         else:
@@ -269,7 +270,26 @@ def _assemble_branches(stack: Stack, layers: list[Layer], combinator: Layer) -> 
     return whole
 
 
+def _believed(layers: list[Layer]) -> list[Layer]:
+    """The layers without those that were only guessed from an unknown name and would be one too many: a misspelt word
+    is told as such, and not for what it then stands beside."""
+    sure = [x for x in layers if "*" not in x.wrong]
+
+    def alike(one: Layer, other: Layer) -> bool:
+        alone = (Role.SOURCE, Role.STORE, Role.ACCESS)
+        return one.name == other.name or one.role is other.role and one.role in alone or \
+            any(x.desc.whole for x in (one, other)) and {one.role, other.role} <= {Role.SOURCE, Role.STORE}
+
+    out: list[Layer] = []
+    for layer in layers:
+        rivals = sure if "*" in layer.wrong else []
+        if not any(alike(layer, other) for other in [*rivals, *(x for x in out if {"*"} <= layer.wrong & x.wrong)]):
+            out.append(layer)
+    return out
+
+
 def _branch(stack: Stack, layers: list[Layer], name: str, span: Span) -> Branch | None:
+    layers = _believed(layers)
     sources = [x for x in layers if x.role is Role.SOURCE]
     stores = [x for x in layers if x.role is Role.STORE]
     whole = [x for x in sources if x.desc.whole]
@@ -341,7 +361,7 @@ def _blocks(stack: Stack, layers: list[Layer], at: int, store: Layer) -> list[La
 
 def _upper(stack: Stack, layers: list[Layer]) -> list[Layer]:
     """Access and observers, from the memory up; they see whole operations, so they stand above all the rest."""
-    out = [x for x in layers if x.role in (Role.ACCESS, Role.OBSERVER)]
+    out = _believed([x for x in layers if x.role in (Role.ACCESS, Role.OBSERVER)])
     # What lies innermost stands below whatever the spec wrote, so its place there says nothing.
     lower = [x for x in layers if (x.role in (Role.STORE, Role.BLOCK) or x.role is Role.SOURCE and x.desc.whole)
              and not x.desc.innermost]

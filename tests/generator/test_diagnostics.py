@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lamina.codes import CODES
-from lamina.diagnostics import MAX_SOURCE_WIDTH, Diagnostics, closest
+from lamina.diagnostics import MAX_SOURCE_WIDTH, Diagnostics, closest, yaml_form
 from lamina.tree import Entry, Scalar, Span
 
 
@@ -214,3 +214,23 @@ def test_every_code_that_the_loaders_use_is_in_the_catalogue():
     used = {code for path in folder.iterdir() if path.suffix in (".py", ".lua")
             for code in re.findall(r"LAM\d{3}", path.read_text(encoding="utf-8"))}
     assert used == {code for code in CODES if code <= "LAM019"}
+
+
+@pytest.mark.parametrize("lua, yaml", [
+    ("slot = 64", "slot: 64"), ('order = "lifo" or "fifo"', 'order: "lifo" or "fifo"'),
+    ("begin with a source, such as lamina.mmap {}", "begin with a source, such as '- mmap'"),
+    ('lamina.mmap { reserve = "64 MiB", commit = "lazy" }', """'- mmap: { reserve: "64 MiB", commit: "lazy" }'"""),
+    ("such as lamina.numa { bind = {0} }", "such as '- numa: { bind: [0] }'"),
+    ('levels = { "80 %", "95 %" }', 'levels: ["80 %", "95 %"]'),
+    ("budget = { alloc = 8, free = 10 }", "budget: { alloc: 8, free: 10 }"),
+    ("take lamina.mmap as the source", "take mmap as the source"),
+    ("lamina list-layers shows all of them", "lamina list-layers shows all of them"),
+    ("{ 0 } in Lua, [0] in YAML", "{ 0 } in Lua, [0] in YAML"),
+    ('did you mean "slab"?', 'did you mean "slab"?'),
+])
+def test_remedies_in_yaml(lua, yaml):
+    assert yaml_form(lua) == yaml
+    for file, told in (("a.lua", lua), ("a.yaml", yaml), ("a.yml", yaml)):
+        diags = Diagnostics()
+        diags.error("LAM025", Span(file, 1), "x", help=lua)
+        assert diags.items[0].help == told

@@ -700,6 +700,21 @@ def test_recursion_ends_and_names_its_line(short, text, line):
         assert (item.code, item.span.line) == ("LAM018", line), diags.render()
 
 
+@pytest.mark.parametrize("text, what", [
+    ("local x = ('x'):rep(8 << 20):byte(1, -1)", "string slice too long"),
+    ("local t = {}\nfor i = 1, 60000 do t[i] = 'x' end\nlocal s = utf8.codepoint(('x'):rep(8 << 20), 1, -1)",
+     "string slice too long"),
+])
+def test_more_values_than_fit_is_no_recursion(short, text, what):
+    diags = bad(HEAD + text)
+    item = only(diags)
+    assert (item.code, item.span.line) == ("LAM005", 2 + text.count("\n")), diags.render()
+    assert item.message == f"one call takes or gives more values than Lua can hold ({what})" and "portions" in item.help
+    # An error like others: a spec may catch it.
+    good(HEAD + text.rpartition("\n")[0] + "\nlocal ok, e = pcall(function() " + text.rpartition("\n")[2] + " end)\n"
+         "assert(not ok and e:find('too long'))\n" + 'return lamina.stack "a" { lamina.mmap {} }')
+
+
 @pytest.mark.parametrize("text, line", [
     ("\nlocal x = ('a'):rep(5000):find(('.-'):rep(20) .. 'b')", 3),
     ("\nfor w in ('a'):rep(5000):gmatch(('.*'):rep(9) .. 'b') do end", 3),

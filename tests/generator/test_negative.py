@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from lamina import registry
+from lamina import registry, validate
 from lamina.cli import cli
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -89,6 +89,53 @@ def test_every_error_says_what_to_do():
             head = block.splitlines()[0]
             if ": error: " in head and not re.search(r"\[LAM02[23]\]$", head):
                 assert "\nhelp: " in block, (name, head)
+
+
+PARAM = re.compile(r"\b([a-z_]+)(?: =|:) (?=[\[{\"0-9]|true|false)")
+
+
+def spoken_of(name: str, block: str, at: int) -> set[str]:
+    """The layers that a remedy speaks of at a place: named right before it, else in what is told of the error and in
+    the lines that it points to, else in the spec."""
+    known = registry.layers()
+    source = (FOLDER / name[:-len(".golden")]).read_text(encoding="utf-8").splitlines()
+    remedy = next(line for line in block.splitlines() if line.startswith("help: "))
+    named = [match for match in re.finditer(r"\b[a-z_]+\b", remedy[:at]) if match[0] in known]
+    if named and re.fullmatch(r":?(?: \{)?(?: \w+(?: =|:) [^,{}]+,)* ?", remedy[named[-1].end():at]):
+        return {named[-1][0]}
+    told = block[:block.index("\nhelp: ")]
+    lines = [source[int(line) - 1] for line in re.findall(r"^tests/negative/[\w.]+:(\d+):", told, re.M)]
+    for texts in ([told, *lines], source[2:]):
+        found = {word for text in texts for word in re.findall(r"\b[a-z_]+\b", text) if word in known}
+        if found:
+            return found
+    return set()
+
+
+def test_every_parameter_in_a_remedy_is_one_of_its_layer():
+    """As far as it can be checked: what a help line tells to write exists on a layer that the message speaks of."""
+    options = {param.name for param in (*validate.OPTIONS, *validate.BUDGET)} | {"budget"}
+    checked = set()
+    for name, text in {**goldens(".lua"), **goldens(".yaml")}.items():
+        for block in re.split(r"\n(?=tests/\S+:\d+(?::\d+)?: (?:error|warning): .*\[LAM)", text)[1:]:
+            remedy = next((line for line in block.splitlines() if line.startswith("help: ")), "")
+            if "in YAML" in remedy:
+                continue  # words about both languages
+            for found in PARAM.finditer(remedy, len("help: ")):
+                layers = spoken_of(name, block, found.start())
+                params = {param.name for layer in layers if layer in registry.layers() for param in registry.layers()[layer].params}
+                word = found[1]
+                assert word in params | options or word in registry.layers(), (name, remedy, layers)
+                checked.add((name, word))
+    assert len(checked) > 60
+    assert ("alignment_of_second_bump.lua.golden", "min_align") in checked
+
+
+def test_remedies_are_in_the_language_of_the_spec():
+    for name, text in goldens(".yaml").items():
+        for line in text.splitlines():
+            if line.startswith("help: ") and "in YAML" not in line:
+                assert " = " not in line and "lamina." not in line and "{}" not in line and "in Lua" not in line, (name, line)
 
 
 def test_every_error_points_into_its_line():

@@ -25,7 +25,7 @@ FORM = {
     "alignment_not_a_power_of_two", "missing_branch", "missing_budget", "no_layers", "no_source_in_branch", "none_of_several",
     "not_a_name", "one_of_several", "out_of_range", "text_that_is_code", "handler_is_a_keyword", "unknown_layer",
     "unknown_layer_in_branch", "unknown_parameter", "wrong_type", "wrong_type_in_list", "wrong_unit", "all_at_once",
-    "cannot_commit_in_steps",
+    "cannot_commit_in_steps", "fraction_as_integer", "guessed_beside_another",
 }
 
 

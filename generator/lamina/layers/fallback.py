@@ -25,9 +25,12 @@ def rules(layer: Layer, branch: Branch) -> None:
                       f"{primary.payload}", notes=[(secondary.store.span, "the second branch's store")],
                       help=f"payload = {primary.payload}")
     if secondary.align < primary.align and secondary.store.x.owns:
+        store = secondary.store
+        param = next((name for name in ("align", "min_align") if store.desc.param(name)), None)
         branch.report("LAM044", layer, "secondary", f"objects aligned to {secondary.align} can't stand in for objects "
-                      f"aligned to {primary.align}", notes=[(secondary.store.span, "the second branch's store")],
-                      help=f"align = {primary.align}")
+                      f"aligned to {primary.align}", notes=[(store.span, "the second branch's store")],
+                      help=f"give the second branch's {store.name} {param} = {primary.align}" if param else
+                      "give both the same kind of store")
 
 
 LAYER = Descriptor(

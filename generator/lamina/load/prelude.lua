@@ -195,8 +195,14 @@ local function unprefixed(message)
   return message, nil
 end
 
+-- What Lua says where one call's arguments or results are too many for its stack. No function calls another then, and
+-- nothing is lost: the spec may catch it.
+local function too_many(message)
+  return match(message, "stack overflow %((.+)%)$")
+end
+
 function host.lost(message, co)
-  if type(message) ~= "string" then return end
+  if type(message) ~= "string" or too_many(message) then return end
   if message == "not enough memory" then
     host.fatal("LAM007", co and here(co) or here(), format("the spec uses more than %d MiB of memory",
       floor(memory_limit / 1024)))
@@ -314,6 +320,9 @@ local function as_mistake(message, co)
   if not utf8.len(text) then text = "the spec raised an error whose message is not text" end
   if text == "not enough memory" then
     code, text = "LAM007", format("the spec uses more than %d MiB of memory", floor(memory_limit / 1024))
+  elseif too_many(text) then
+    text, help = format("one call takes or gives more values than Lua can hold (%s)", too_many(text)),
+      "take them in smaller portions, some thousand at a time"
   elseif find(text, "stack overflow", 1, true) or text == "error in error handling" then
     code, text = "LAM018", "the spec's functions call each other without an end"
   end
