@@ -1,7 +1,7 @@
 """The command line.
 
-Exit status: 0 done, 1 the spec is wrong, 2 the command line is wrong, 3 generated files are out of date, 4 formatter or
-file system, 70 a bug of ours.
+Exit status: 0 done, 1 the spec is wrong, 2 the command line is wrong, 3 generated files are out of date or edited by
+hand, 4 formatter or file system, 70 a bug of ours.
 """
 
 from __future__ import annotations
