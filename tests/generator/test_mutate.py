@@ -27,8 +27,8 @@ def mutate(text: str, kind: str | None = None, file: str = "s.c") -> list[str]:
 
 
 def emitted(specs: list[str]) -> dict[str, dict[str, str]]:
-    outputs = load_all(specs, Options(generic=False, tests=False), Diagnostics())
-    texts = emit.finish(outputs, Options(generic=False, tests=False), False)
+    outputs = load_all(specs, Options(generic=False, tests=False, formatted=False), Diagnostics())
+    texts = emit.finish(outputs)
     return {o.stack.name: {f"{o.stack.name}.{e}": texts[f"{o.stack.name}/{o.stack.name}.{e}"] for e in "hc"} for o in outputs}
 
 
