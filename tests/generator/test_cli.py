@@ -406,7 +406,7 @@ def banner_command(path: Path) -> list[str]:
 
 @pytest.mark.parametrize("options", [
     [], ["--no-generic"], ["--no-tests"], ["--no-tests", "--no-generic"], ["--standalone"], ["--stack", "large"],
-    ["-I", "a far/away place", "-I", "unused"], ["-I", "st*/", "--stack", "small", "--no-tests"],
+    ["-I", "a far/away place", "-I", "unused"], ["-I", "a very long name/" * 12 + "of a folder"], ["-I", "st*/", "--stack", "small", "--no-tests"],
 ], ids=" ".join)
 @pytest.mark.parametrize("formatted", ["--no-format", pytest.param("--format", marks=pytest.mark.skipif(
     not HAS_FORMATTER, reason="clang-format is not there"))])
