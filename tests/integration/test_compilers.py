@@ -31,6 +31,16 @@ def test_no_warning(pair: tuple[str, str], folder: Path, tmp_path: Path) -> None
         tree.run(cxx, "-std=c++17", *WARNINGS, *INCLUDES, "-I", folder, "-fsyntax-only", user)
 
 
+@pytest.mark.parametrize("c", [pair[0] for pair in PAIRS])
+@pytest.mark.parametrize("testing", [[], ["-DLAMINA_OS_TABLE=1"]], ids=["runtime", "testing"])
+def test_the_folders_of_the_runtime_compile_as_they_are(c: str, testing: list[str], tmp_path: Path) -> None:
+    """Every file of Linux's folders, by a glob: the files of the testing library are empty in the other."""
+    folders = [tree.ROOT / "runtime" / "platform" / name for name in ("linux", "posix", "hosted")]
+    for standard in ("c11", "c17"):
+        tree.run(c, f"-std={standard}", "-O1", *WARNINGS, *testing, *INCLUDES, *(word for folder in folders for word in ("-I", folder)),
+                 "-pthread", "-c", *sorted(file for folder in folders for file in folder.glob("*.c")), cwd=tmp_path)
+
+
 def test_the_freestanding_stack_needs_no_library(tmp_path: Path) -> None:
     """firmware and the freestanding runtime link with nothing; only memcpy and memset may be called."""
     folder = tree.ROOT / "generated" / "firmware"

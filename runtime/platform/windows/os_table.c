@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of platform calls on Windows: see lamina/os_table.h. Part of the testing library only. */
+/* The table of platform calls on Windows: see lamina/os_table.h. Part of the testing library only: without
+ * LAMINA_OS_TABLE, as where a folder's files are compiled as they are, there is nothing in it. */
+#if defined(LAMINA_OS_TABLE)
 #include "calls.h"
 
 /* Asks the injector about a call; true, with the system's last error set, when it is to fail. */
@@ -133,3 +135,7 @@ static int call_virtual_unlock(void *at, size_t bytes)
 
 const lamina_os_call_table lamina_os_calls_default = DEFAULT_CALLS;
 lamina_os_call_table lamina_os_calls = DEFAULT_CALLS;
+
+#else
+typedef int lamina_os_table_is_for_tests; /* ISO C has no empty files */
+#endif
