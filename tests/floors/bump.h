@@ -60,11 +60,16 @@ LAMINA_COLD_IN_HEADER bool floor_is_request(size_t size, size_t align)
     return true;
 }
 
-LAMINA_COLD_IN_HEADER bool floor_rewind(floor_bump *bump, size_t mark)
+LAMINA_COLD_IN_HEADER bool floor_no_mark(void)
 {
-    if ((mark > floor_used(bump)) || (mark % FLOOR_GRANULE != 0U)) {
-        lamina_set_last_os_error(LAMINA_OS_ERROR_INVALID);
-        return false;
+    lamina_set_last_os_error(LAMINA_OS_ERROR_INVALID);
+    return false;
+}
+
+LAMINA_INLINE bool floor_rewind(floor_bump *bump, size_t mark)
+{
+    if (LAMINA_UNLIKELY((mark > floor_used(bump)) || (mark % FLOOR_GRANULE != 0U))) {
+        return floor_no_mark();
     }
     bump->cursor = bump->base + mark;
     return true;

@@ -81,13 +81,15 @@ LAMINA_NODISCARD LAMINA_INLINE void *auth_service_alloc(auth_service_t *self)
         slot = self->slab.head;
     }
     self->slab.head = (unsigned char *)lamina_load_ptr(slot);
-    self->use.allocs++;
     const size_t live = ++self->use.live;
+    if (LAMINA_UNLIKELY(
+            live >=
+            self->use.upper)) { /* first: were it last, gcc 12 would hold the caller's loop for cold */
+        auth_service_level_changed(self);
+    }
+    self->use.allocs++;
     if (live > self->use.peak) {
         self->use.peak = live;
-    }
-    if (LAMINA_UNLIKELY(live >= self->use.upper)) {
-        auth_service_level_changed(self);
     }
     return slot;
 }

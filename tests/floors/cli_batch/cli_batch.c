@@ -35,16 +35,6 @@ void cli_batch_reset(void)
     cli_batch_instance.bump.cursor = cli_batch_instance.bump.base;
 }
 
-size_t cli_batch_mark(void)
-{
-    return floor_used(&cli_batch_instance.bump);
-}
-
-bool cli_batch_rewind(size_t mark)
-{
-    return floor_rewind(&cli_batch_instance.bump, mark);
-}
-
 bool cli_batch_resize(void *ptr, size_t old_size, size_t new_size)
 {
     return floor_resize(&cli_batch_instance.bump, ptr, old_size, new_size, NULL, NULL);

@@ -39,9 +39,17 @@ LAMINA_NODISCARD LAMINA_INLINE void *cli_batch_alloc_zeroed(size_t size, size_t 
     return (out != NULL) ? memset(out, 0, size) : NULL;
 }
 
+LAMINA_INLINE size_t cli_batch_mark(void)
+{
+    return floor_used(&cli_batch_instance.bump);
+}
+
+LAMINA_INLINE bool cli_batch_rewind(size_t mark)
+{
+    return floor_rewind(&cli_batch_instance.bump, mark);
+}
+
 void cli_batch_reset(void);
-size_t cli_batch_mark(void);
-bool cli_batch_rewind(size_t mark);
 bool cli_batch_resize(void *ptr, size_t old_size, size_t new_size);
 LAMINA_NODISCARD void *cli_batch_realloc(void *ptr, size_t old_size, size_t new_size, size_t align);
 bool cli_batch_owns(const void *ptr);

@@ -102,16 +102,6 @@ size_t db_scratch_release_unused(db_scratch_t *self)
     return give_back(self, floor_used(&self->bump));
 }
 
-size_t db_scratch_mark(const db_scratch_t *self)
-{
-    return floor_used(&self->bump);
-}
-
-bool db_scratch_rewind(db_scratch_t *self, size_t mark)
-{
-    return floor_rewind(&self->bump, mark);
-}
-
 static bool more(void *self, size_t extra)
 {
     db_scratch_t *const me = (db_scratch_t *)self;

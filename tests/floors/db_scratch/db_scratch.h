@@ -46,9 +46,17 @@ LAMINA_NODISCARD LAMINA_INLINE void *db_scratch_alloc_zeroed(db_scratch_t *self,
     return (out != NULL) ? memset(out, 0, size) : NULL;
 }
 
+LAMINA_INLINE size_t db_scratch_mark(const db_scratch_t *self)
+{
+    return floor_used(&self->bump);
+}
+
+LAMINA_INLINE bool db_scratch_rewind(db_scratch_t *self, size_t mark)
+{
+    return floor_rewind(&self->bump, mark);
+}
+
 void db_scratch_reset(db_scratch_t *self);
-size_t db_scratch_mark(const db_scratch_t *self);
-bool db_scratch_rewind(db_scratch_t *self, size_t mark);
 bool db_scratch_resize(db_scratch_t *self, void *ptr, size_t old_size, size_t new_size);
 LAMINA_NODISCARD void *db_scratch_realloc(db_scratch_t *self, void *ptr, size_t old_size, size_t new_size,
                                           size_t align);

@@ -41,16 +41,6 @@ size_t game_frame_release_unused(game_frame_t *self)
     return ((unused != 0U) && lamina_os_discard(self->mmap.base + keep, unused)) ? unused : 0U;
 }
 
-size_t game_frame_mark(const game_frame_t *self)
-{
-    return floor_used(&self->bump);
-}
-
-bool game_frame_rewind(game_frame_t *self, size_t mark)
-{
-    return floor_rewind(&self->bump, mark);
-}
-
 bool game_frame_resize(game_frame_t *self, void *ptr, size_t old_size, size_t new_size)
 {
     return floor_resize(&self->bump, ptr, old_size, new_size, NULL, NULL);

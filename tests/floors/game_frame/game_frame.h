@@ -41,9 +41,17 @@ LAMINA_NODISCARD LAMINA_INLINE void *game_frame_alloc_zeroed(game_frame_t *self,
     return (out != NULL) ? memset(out, 0, size) : NULL;
 }
 
+LAMINA_INLINE size_t game_frame_mark(const game_frame_t *self)
+{
+    return floor_used(&self->bump);
+}
+
+LAMINA_INLINE bool game_frame_rewind(game_frame_t *self, size_t mark)
+{
+    return floor_rewind(&self->bump, mark);
+}
+
 void game_frame_reset(game_frame_t *self);
-size_t game_frame_mark(const game_frame_t *self);
-bool game_frame_rewind(game_frame_t *self, size_t mark);
 bool game_frame_resize(game_frame_t *self, void *ptr, size_t old_size, size_t new_size);
 LAMINA_NODISCARD void *game_frame_realloc(game_frame_t *self, void *ptr, size_t old_size, size_t new_size,
                                           size_t align);

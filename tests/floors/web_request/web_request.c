@@ -106,16 +106,6 @@ size_t web_request_release_unused(web_request_t *self)
     return give_back(self, floor_used(&self->bump));
 }
 
-size_t web_request_mark(const web_request_t *self)
-{
-    return floor_used(&self->bump);
-}
-
-bool web_request_rewind(web_request_t *self, size_t mark)
-{
-    return floor_rewind(&self->bump, mark);
-}
-
 static bool more(void *self, size_t extra)
 {
     web_request_t *const me = (web_request_t *)self;

@@ -47,9 +47,17 @@ LAMINA_NODISCARD LAMINA_INLINE void *web_request_alloc_zeroed(web_request_t *sel
     return (out != NULL) ? memset(out, 0, size) : NULL;
 }
 
+LAMINA_INLINE size_t web_request_mark(const web_request_t *self)
+{
+    return floor_used(&self->bump);
+}
+
+LAMINA_INLINE bool web_request_rewind(web_request_t *self, size_t mark)
+{
+    return floor_rewind(&self->bump, mark);
+}
+
 void web_request_reset(web_request_t *self);
-size_t web_request_mark(const web_request_t *self);
-bool web_request_rewind(web_request_t *self, size_t mark);
 bool web_request_resize(web_request_t *self, void *ptr, size_t old_size, size_t new_size);
 LAMINA_NODISCARD void *web_request_realloc(web_request_t *self, void *ptr, size_t old_size, size_t new_size,
                                            size_t align);
