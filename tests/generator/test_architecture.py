@@ -105,8 +105,8 @@ ARITHMETIC = (nodes.Add, nodes.Sub, nodes.Mul, nodes.Div, nodes.FloorDiv, nodes.
 #: out even needs no code for a remainder. Test cases count bytes, so `tests` may do what it likes.
 MAY_CALCULATE = {("parts.j2", "ruler"), ("test.cpp.j2", ""), ("slab.c.j2", "have"), ("slab.c.j2", "take"),
                  ("slab.c.j2", "push"), ("slab.c.j2", "check"), ("slab.c.j2", "functions"), ("mmap.c.j2", "functions")}
-#: The one filter of our own is `k`: a number by its name.
-FILTERS = {"trim", "join", "length", "upper", "k", "reverse", "replace", "select", "list"}
+#: Filters of our own: `k`, a number by its name; `cell`, text in a table of Markdown.
+FILTERS = {"trim", "join", "length", "upper", "k", "cell", "reverse", "replace", "select", "list"}
 
 
 def inside(node: nodes.Node, macro: str = "") -> Iterator[tuple[str, nodes.Node]]:

@@ -16,6 +16,7 @@ import click
 from ..cli import ENVIRONMENT, SPEC_WRONG, Failed, diagnostics_for, spec_options, tell
 from ..comparing import allocators, bounds, patterns, session, subjects, table
 from ..comparing.session import MEASURES, Choice, Tell
+from ..report import writing
 from ..toolchain import tool
 
 #: Rounds of times and latency runs: normally, and where it has to be quick. Nine are enough for an interval.
@@ -81,6 +82,7 @@ def _command(specs: tuple[str, ...], context: click.Context) -> str:
 @click.option("--rounds", type=click.IntRange(6, 1000), metavar="N", help="Rounds of times; 6 are the fewest that an interval "
               "can be given for.")
 @click.option("--json", "json_path", metavar="FILE|-", help="Write the result as JSON; with - in place of the table.")
+@writing.options
 @click.option("--check-bounds", is_flag=True, help="Exit 1 when the flat form takes more instructions than its twin, or more than "
               f"{bounds.FLOOR:.2f} times the floor's, or, with {bounds.GAIN_STACKS} stacks or more, the median gain is below {bounds.GAIN:g}.")
 @click.option("--floors", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="DIR",
@@ -90,7 +92,8 @@ def _command(specs: tuple[str, ...], context: click.Context) -> str:
 @click.pass_context
 def COMMAND(context: click.Context, specs: tuple[str, ...], include: tuple[str, ...], only: tuple[str, ...], diagnostics: str,
             warnings: tuple[str, ...], quick: bool, pattern_names: tuple[str, ...], with_: tuple[str, ...], measure: tuple[str, ...],
-            rounds: int | None, json_path: str | None, check_bounds: bool, floors: Path | None, cc: str, cflags: str) -> None:
+            rounds: int | None, json_path: str | None, html_path: str | None, markdown_path: str | None, picture_path: str | None,
+            check_bounds: bool, floors: Path | None, cc: str, cflags: str) -> None:
     """Compare each stack of SPECS with its generic twin, one written by hand, and malloc.
 
     All are compiled into the same patterns of allocating and freeing, which are measured in one interleaved run:
@@ -107,6 +110,9 @@ def COMMAND(context: click.Context, specs: tuple[str, ...], include: tuple[str, 
         raise click.UsageError("--check-bounds needs --measure instructions")
     if json_path not in (None, "-") and not os.access(Path(json_path).parent, os.W_OK):
         raise Failed(ENVIRONMENT, f"--json {json_path}: nothing can be written to {Path(json_path).parent}")
+    if picture_path and "instructions" not in measures:
+        raise click.UsageError("--picture needs --measure instructions")
+    writing.require(html_path, picture_path)
     general = allocators.find(with_)
     diags = diagnostics_for(warnings)
     found = [(stack, spec) for stack, spec, _ in all_stacks(specs, Options(include=include, only=only), diags)]
@@ -128,6 +134,7 @@ def COMMAND(context: click.Context, specs: tuple[str, ...], include: tuple[str, 
         _write(json_path, json.dumps(document, indent=1, ensure_ascii=False))
     if json_path != "-":
         click.echo(table.text(document))
+    writing.write("the result", document, html_path, markdown_path, picture_path)
     broken = [bound for bound in document["bounds"] if not bound["holds"]]
     if check_bounds and broken:
         raise Failed(SPEC_WRONG, "a bound is broken" + "".join(f"\n  {table.told(bound)}" for bound in broken))

@@ -1,0 +1,1 @@
+"""The result of a comparison as a page, as Markdown and as a picture."""
