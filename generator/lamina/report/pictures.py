@@ -17,16 +17,20 @@ MAX_AT = 5.3  # where the longest call stands, behind 99.999 %
 
 
 def _plain(text: str) -> str:
-    """matplotlib would take a pair of dollars for a formula."""
-    return text.replace("$", r"\$")
+    """A name as it stands in a chart: no longer than there is room for, and no formula between dollars."""
+    return (text if len(text) <= 22 else text[:21] + "…").replace("$", r"\$")
 
 
 def _legend(chart: Chart, columns: int, reverse: bool = False) -> None:
     """Names of the series above the axes, as narrow as the picture."""
+    from matplotlib.transforms import blended_transform_factory
+
     handles, names = chart.axes.get_legend_handles_labels()
     order = slice(None, None, -1 if reverse else 1)
-    chart.figure.legend(handles[order], names[order], loc="outside upper center", ncols=columns, fontsize=8, columnspacing=1.0,
-                        handletextpad=0.5, handlelength=1.3, labelcolor=COLORS["ink"], frameon=False, borderaxespad=0.0)
+    over = blended_transform_factory(chart.figure.transFigure, chart.axes.transAxes)
+    chart.axes.legend(handles[order], names[order], loc="lower center", bbox_to_anchor=(0.5, 1.02), bbox_transform=over, ncols=columns,
+                      fontsize=8, columnspacing=1.0, handletextpad=0.5, handlelength=1.3, labelcolor=COLORS["ink"], frameon=False,
+                      borderaxespad=0.0)
 
 
 def _kinds(stack: dict[str, Any]) -> dict[str, str]:

@@ -85,10 +85,21 @@ HEAD = ["instr.", "own", "D1 misses", "LL misses", "ns", "quartiles", "flat's ti
         "system calls"]
 
 
+def _drawable(result: dict[str, Any]) -> dict[str, Any]:
+    """The result, once what the charts draw of it is known to be numbers."""
+    if result["time"]:
+        bounds = [result["time"]["interval_ns"][key] for key in ("median", "low", "high")]
+        if any(value is not None and value < 0 for value in bounds) or bounds[0] is None:
+            raise ValueError("an interval of times that is none")
+    if result["latency"] and not all(0 <= share <= 1 and ns >= 0 for share, ns in result["latency"]["curve"]):
+        raise ValueError("a curve of latencies that is none")
+    return result
+
+
 def _variant(variant: dict[str, Any], titles: dict[str, str]) -> dict[str, Any]:
     ratios = {ratio["to"]: ratio for ratio in variant["ratios"]}
     return {"touch": variant["touch"], "what": "each object is written to" if variant["touch"] else "objects stay untouched",
-            "results": variant["results"], "ratios": ratios,
+            "results": [_drawable(result) for result in variant["results"]], "ratios": ratios,
             "rows": [_row(result, ratios.get(result["subject"]), titles[result["subject"]]) for result in variant["results"]]}
 
 

@@ -11,7 +11,7 @@ import click
 
 from .. import charts
 from ..cli import ENVIRONMENT, SPEC_WRONG, Failed
-from . import documents
+from . import documents, view
 from .result import reading
 
 
@@ -50,7 +50,8 @@ def put(path: str, text: str) -> None:
 
 def write(source: str, document: dict[str, Any], html_path: str | None, markdown_path: str | None, picture_path: str | None) -> None:
     """Writes those documents that have a path. `source` names the result in messages."""
-    made = [(path, reading(source, make, document)) for path, make in (
+    reading(source, view.document, document)
+    made = [(path, make(document)) for path, make in (
         (html_path, documents.html), (markdown_path, documents.markdown), (picture_path, documents.picture)) if path]
     for path, text in made:
         if not text:
