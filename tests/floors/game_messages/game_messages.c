@@ -12,18 +12,21 @@ static floor_slab cold_view(const game_messages_t *self)
     return out;
 }
 
-/* Takes all that other threads freed at once, and frees it. A message that two threads freed closes the list
- * to a circle, so it is longer than there are messages. */
+/* Takes all that other threads freed at once, and frees it. A message that waits holds the complement of the
+ * next one's address. Where a message was freed twice, the owner wrote an address of its free list over that,
+ * or NULL, whose complement starts no message; so does what somebody writes who still uses it. */
 static void collect(game_messages_t *self)
 {
-    void *ptr = lamina_atomic_exchange_ptr_acquire(&self->owner.remote, NULL);
-    for (size_t n = 0; ptr != NULL; n++) {
-        void *const next = lamina_load_ptr(ptr);
-        if (n > GAME_MESSAGES_SLOT_COUNT) {
-            floor_report("game_messages", "owner", "list of remote frees runs in a circle: double free", ptr,
-                         0, 0);
+    unsigned char *ptr = (unsigned char *)lamina_atomic_exchange_ptr_acquire(&self->owner.remote, NULL);
+    while (ptr != NULL) {
+        unsigned char *const next = (unsigned char *)~lamina_load_size(ptr);
+        const size_t offset = (size_t)((uintptr_t)next - (uintptr_t)self->slab.base);
+        if (LAMINA_UNLIKELY((next != NULL) &&
+                            (lamina_rotr(offset, GAME_MESSAGES_SLOT_SHIFT) >= self->slab.carved))) {
+            floor_report("game_messages", "owner", "written after another thread freed it, or freed twice",
+                         ptr, 0, 0);
         }
-        game_messages_free(self, ptr);
+        game_messages_free_here(self, ptr);
         ptr = next;
     }
 }
@@ -53,7 +56,7 @@ void game_messages_free_remote(game_messages_t *self, void *ptr)
     }
     void *first = lamina_atomic_load_ptr_relaxed(&self->owner.remote);
     do {
-        lamina_store_ptr(ptr, first);
+        lamina_store_size(ptr, ~(uintptr_t)first);
     } while (!lamina_atomic_cas_ptr_weak_release(&self->owner.remote, &first, ptr));
 }
 

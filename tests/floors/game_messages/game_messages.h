@@ -63,12 +63,8 @@ LAMINA_NODISCARD LAMINA_INLINE void *game_messages_alloc_zeroed(game_messages_t 
     return (out != NULL) ? memset(out, 0, GAME_MESSAGES_PAYLOAD_BYTES) : NULL;
 }
 
-LAMINA_INLINE void game_messages_free(game_messages_t *self, void *ptr)
+LAMINA_INLINE void game_messages_free_here(game_messages_t *self, void *ptr)
 {
-    if (LAMINA_UNLIKELY(lamina_thread_id() != self->owner.thread)) {
-        game_messages_free_remote(self, ptr);
-        return;
-    }
     const size_t offset = (size_t)((uintptr_t)ptr - (uintptr_t)self->slab.base);
     if (LAMINA_UNLIKELY(lamina_rotr(offset, GAME_MESSAGES_SLOT_SHIFT) >= self->slab.carved)) {
         game_messages_free_stray(self, ptr);
@@ -76,6 +72,15 @@ LAMINA_INLINE void game_messages_free(game_messages_t *self, void *ptr)
     }
     lamina_store_ptr(ptr, self->slab.head);
     self->slab.head = (unsigned char *)ptr;
+}
+
+LAMINA_INLINE void game_messages_free(game_messages_t *self, void *ptr)
+{
+    if (LAMINA_LIKELY(lamina_thread_id() == self->owner.thread)) {
+        game_messages_free_here(self, ptr);
+    } else {
+        game_messages_free_remote(self, ptr);
+    }
 }
 
 LAMINA_INLINE void game_messages_free_sized(game_messages_t *self, void *ptr, size_t size)
