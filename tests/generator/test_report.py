@@ -22,6 +22,8 @@ from lamina.report import documents, view
 
 DATA = Path(__file__).parent / "data" / "compare" / "two_stacks.json"
 RESULT: dict[str, Any] = json.loads(DATA.read_text(encoding="utf-8"))
+REPLAYED = DATA.parent / "replay.json"
+REPLAY: dict[str, Any] = json.loads(REPLAYED.read_text(encoding="utf-8"))
 
 
 class Page(HTMLParser):
@@ -249,6 +251,31 @@ def test_picture_stands_alone() -> None:
     used, defined = set(re.findall(r"var\((--\w+)\)", text)), set(re.findall(r"(--\w+):", text))
     assert used and used <= defined
     assert all(stack["name"] in text for stack in RESULT["stacks"])
+
+
+def test_replays_are_shown() -> None:
+    page = Page(documents.html(RESULT, [REPLAY, REPLAY]))
+    identifiers = [a["id"] for _, a in page.elements if a.get("id")]
+    assert len(identifiers) == len(set(identifiers))
+    assert page.count("svg") == 1 + 2 * len(served()) + 2 * 2
+    text = documents.markdown(RESULT, [REPLAY])
+    for shown in (page.text, text):
+        assert REPLAY["trace"]["program"] in shown and REPLAY["command"] in shown and f"{REPLAY['trace']['allocs']:,} allocations" in shown
+        assert "no difference measured" in shown and "flat is faster" in shown
+    for result in REPLAY["groups"][0]["results"]:
+        assert f"| {result['subject']} | {view.number(result['instructions']['per_call'])} |" in text
+    assert "memory over the calls" in documents.html(RESULT, [REPLAY])
+
+
+def test_a_comparison_is_no_replay(tmp_path: Path) -> None:
+    wrong = CliRunner().invoke(cli, ["compare-report", str(DATA), "--replay", str(DATA), "--markdown", str(tmp_path / "a.md")])
+    assert wrong.exit_code == 1 and "this is no result of lamina replay" in wrong.output
+    early = CliRunner().invoke(cli, ["compare", "no/such.lua", "--replay", str(DATA)])
+    assert early.exit_code == 1 and "this is no result of lamina replay" in early.output  # before anything is measured
+    for key in ("groups", "trace", "threads"):
+        (tmp_path / "replay.json").write_text(json.dumps({k: v for k, v in REPLAY.items() if k != key}), encoding="utf-8")
+        cut = CliRunner().invoke(cli, ["compare-report", str(DATA), "--replay", str(tmp_path / "replay.json"), "--markdown", "-"])
+        assert cut.exit_code == 1 and f"no whole result of lamina replay: it has no '{key}'" in cut.output
 
 
 def test_command_writes_what_is_asked_for(tmp_path: Path) -> None:

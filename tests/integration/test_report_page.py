@@ -19,6 +19,7 @@ from lamina.report import documents  # noqa: E402
 
 DATA = ROOT / "tests" / "generator" / "data" / "compare" / "two_stacks.json"
 RESULT = json.loads(DATA.read_text(encoding="utf-8"))
+REPLAY = json.loads((DATA.parent / "replay.json").read_text(encoding="utf-8"))
 QUIET = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update",
          "--disable-sync", "--disable-default-apps", "--hide-scrollbars", "--proxy-server=127.0.0.1:9", "--enable-logging=stderr"]
 
@@ -65,7 +66,7 @@ def chromium() -> str:
 @pytest.fixture(scope="session")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("page") / "page.html"
-    path.write_text(documents.html(RESULT), encoding="utf-8")
+    path.write_text(documents.html(RESULT, [REPLAY]), encoding="utf-8")
     return path
 
 
@@ -109,7 +110,7 @@ def test_fits_and_can_be_read(chromium: str, page: Path, tmp_path: Path, width: 
     assert found["width"] == width
     assert found["scroll"] == found["screen"] and found["wide"] == []
     assert found["cut"] == []
-    charts = 1 + 2 * sum(p["applicable"] for s in RESULT["stacks"] for p in s["patterns"])
+    charts = 1 + 2 * sum(p["applicable"] for s in RESULT["stacks"] for p in s["patterns"]) + 2 * len(REPLAY["groups"])
     assert found["charts"] == charts
     assert found["faint"] == []
     assert found["letters"] >= 8  # pixels that the smallest line of a chart's text is high

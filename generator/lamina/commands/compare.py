@@ -92,7 +92,7 @@ def _command(specs: tuple[str, ...], context: click.Context) -> str:
 @click.pass_context
 def COMMAND(context: click.Context, specs: tuple[str, ...], include: tuple[str, ...], only: tuple[str, ...], diagnostics: str,
             warnings: tuple[str, ...], quick: bool, pattern_names: tuple[str, ...], with_: tuple[str, ...], measure: tuple[str, ...],
-            rounds: int | None, json_path: str | None, html_path: str | None, markdown_path: str | None, picture_path: str | None,
+            rounds: int | None, json_path: str | None, html_path: str | None, markdown_path: str | None, replay_paths: tuple[str, ...], picture_path: str | None,
             check_bounds: bool, floors: Path | None, cc: str, cflags: str) -> None:
     """Compare each stack of SPECS with its generic twin, one written by hand, and malloc.
 
@@ -113,6 +113,7 @@ def COMMAND(context: click.Context, specs: tuple[str, ...], include: tuple[str, 
     if picture_path and "instructions" not in measures:
         raise click.UsageError("--picture needs --measure instructions")
     writing.require(html_path, picture_path)
+    replays = writing.replays(replay_paths)
     general = allocators.find(with_)
     diags = diagnostics_for(warnings)
     found = [(stack, spec) for stack, spec, _ in all_stacks(specs, Options(include=include, only=only), diags)]
@@ -134,7 +135,7 @@ def COMMAND(context: click.Context, specs: tuple[str, ...], include: tuple[str, 
         _write(json_path, json.dumps(document, indent=1, ensure_ascii=False))
     if json_path != "-":
         click.echo(table.text(document))
-    writing.write("the result", document, html_path, markdown_path, picture_path)
+    writing.write("the result", document, html_path, markdown_path, picture_path, replays)
     broken = [bound for bound in document["bounds"] if not bound["holds"]]
     if check_bounds and broken:
         raise Failed(SPEC_WRONG, "a bound is broken" + "".join(f"\n  {table.told(bound)}" for bound in broken))

@@ -13,7 +13,8 @@ from ..report.result import load
 @click.command("compare-report", short_help="a comparison's result as page, Markdown and picture")
 @click.argument("result", type=click.Path(path_type=Path))
 @writing.options
-def COMMAND(result: Path, html_path: str | None, markdown_path: str | None, picture_path: str | None) -> None:
+def COMMAND(result: Path, html_path: str | None, markdown_path: str | None, replay_paths: tuple[str, ...],
+            picture_path: str | None) -> None:
     """Write the RESULT of a comparison for readers, without measuring again.
 
     RESULT is what `lamina compare SPEC --json FILE` wrote.
@@ -21,4 +22,4 @@ def COMMAND(result: Path, html_path: str | None, markdown_path: str | None, pict
     if not (html_path or markdown_path or picture_path):
         raise click.UsageError("what is to be written? --html FILE, --markdown FILE or --picture FILE")
     writing.require(html_path, picture_path)
-    writing.write(str(result), load(result), html_path, markdown_path, picture_path)
+    writing.write(str(result), load(result), html_path, markdown_path, picture_path, writing.replays(replay_paths))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Sequence
 
 import jinja2
 from markupsafe import Markup
 
 from .. import charts, paths
-from . import pictures, view
+from . import pictures, replay_view, view
 
 
 def _environment(escape: bool) -> jinja2.Environment:
@@ -49,18 +49,32 @@ def _charts(document: dict[str, Any]) -> dict[tuple[str, str], list[Markup]]:
     return out
 
 
-def html(document: dict[str, Any]) -> str:
+def _replay_charts(replay: dict[str, Any], place: int) -> dict[str, list[Markup]]:
+    """The charts of each group of a replay."""
+    out = {}
+    for group in replay["groups"]:
+        course = pictures.memory(place, group)
+        out[group["name"]] = [_figure(pictures.replay_bars(place, group), "Time per call: the median and the quartiles. Shorter is "
+                                      "better.")]
+        if course:
+            out[group["name"]].append(_figure(course, "Memory over the program's calls: what is resident, and the bytes in use. Lower is better."))
+    return out
+
+
+def html(document: dict[str, Any], replays: Sequence[dict[str, Any]] = ()) -> str:
     """One page that needs no other file."""
     seen, all_stacks = view.document(document), pictures.summary(document)
     summary = all_stacks and _figure(all_stacks, "Instructions of one alloc and one free, the loop's own taken off. The scale is "
                                      "logarithmic; left is better.", wide=True)
     return _environment(True).get_template("comparison.html.j2").render(
-        doc=seen, style=Markup(charts.style()), charts=_charts(document), summary=summary)
+        doc=seen, style=Markup(charts.style()), charts=_charts(document), summary=summary,
+        replays=[(replay_view.document(replay, place), _replay_charts(replay, place)) for place, replay in enumerate(replays, 1)])
 
 
-def markdown(document: dict[str, Any]) -> str:
+def markdown(document: dict[str, Any], replays: Sequence[dict[str, Any]] = ()) -> str:
     """The tables, for a document that is read as text."""
-    return _environment(False).get_template("comparison.md.j2").render(doc=view.document(document)).rstrip("\n") + "\n"
+    return _environment(False).get_template("comparison.md.j2").render(
+        doc=view.document(document), replays=[replay_view.document(replay) for replay in replays]).rstrip("\n") + "\n"
 
 
 def picture(document: dict[str, Any]) -> str:

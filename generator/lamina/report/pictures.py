@@ -151,6 +151,54 @@ def summary(document: dict[str, Any]) -> str:
     return chart.svg()
 
 
+def memory(place: int, group: dict[str, Any]) -> str:
+    """Resident memory over a replay, and the bytes that are in use."""
+    courses = [(result, result["memory"]["over_time"]) for result in group["results"] if result["memory"]["over_time"]]
+    if not courses:
+        return ""
+    most = max(value for _, course in courses for _, *values in course for value in values)
+    scale, unit = next((scale, unit) for scale, unit in ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"), (1, "bytes"))
+                       if most >= 2 * scale or scale == 1)
+    chart = Chart(f"replay {place}, {group['name']}: memory over the calls", "resident memory of each allocator, and the bytes in use",
+                  width=WIDTH, height=0.75 + 0.27 * 7)
+    calls = [call for call, _, _ in courses[0][1]]
+    chart.axes.fill_between(calls, [used / scale for _, _, used in courses[0][1]], color=COLORS["grid"], linewidth=0, label="bytes in use")
+    general = iter(LINES * (len(courses) // len(LINES) + 1))
+    for result, course in courses:
+        kind = result["kind"]
+        color, line = (_bar_color(kind), "-") if kind in ("flat", "generic", "floor") else next(general)
+        chart.axes.plot([call for call, _, _ in course], [resident / scale for _, resident, _ in course], color=color, linestyle=line,
+                        label=_plain(result["subject"]), linewidth=2.2 if kind == "flat" else 1.3, zorder=3 if kind == "flat" else 2)
+    chart.axes.set(xlabel="calls", ylabel=unit, xlim=(0, max(calls) or 1), ylim=(0, None))
+    chart.axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    chart.axes.locator_params(axis="x", nbins=5)
+    _legend(chart, 3)
+    return chart.svg()
+
+
+def replay_bars(place: int, group: dict[str, Any]) -> str:
+    """Nanoseconds per call of a replay, with the quartiles of the rounds."""
+    results = group["results"]
+    chart = Chart(f"replay {place}, {group['name']}: ns per call", "bars with the quartiles of the rounds", width=WIDTH,
+                  height=0.75 + 0.27 * len(results))
+    axes, places = chart.axes, range(len(results))
+    times = [result["time"] for result in results]
+    values = [time["median_ns"] for time in times]
+    axes.barh(places, values, color=[_bar_color(result["kind"]) for result in results], height=0.66)
+    axes.errorbar(values, places, xerr=[[max(0.0, t["median_ns"] - t["quartile_low_ns"]) for t in times],
+                  [max(0.0, t["quartile_high_ns"] - t["median_ns"]) for t in times]], color=COLORS["ink"], capsize=2.5, elinewidth=1, fmt="none")
+    most = max(t["quartile_high_ns"] for t in times) or 1.0
+    for place, time in zip(places, times):
+        axes.text(time["quartile_high_ns"] + most * 0.02, place, f"{time['median_ns']:.3g}", va="center", ha="left", fontsize=8.5,
+                  color=COLORS["ink"])
+    axes.set_yticks(list(places), [_plain(result["subject"]) for result in results])
+    axes.invert_yaxis()
+    axes.grid(False, axis="y")
+    axes.tick_params(axis="y", length=0)
+    axes.set(xlabel="ns per call", xlim=(0, most * 1.16))
+    return chart.svg()
+
+
 def alone(svg: str) -> str:
     """A picture as a file of its own: it brings the colours that it has in a page."""
     def variables(colors: dict[str, str]) -> str:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Sequence
 
 import click
 
 from .. import charts
 from ..cli import ENVIRONMENT, SPEC_WRONG, Failed
-from . import documents, view
-from .result import reading
+from . import documents, replay_view, view
+from .result import REPLAY, load, reading
 
 
 def options(command: Any) -> Any:
@@ -20,6 +20,8 @@ def options(command: Any) -> Any:
     for option in (
         click.option("--html", "html_path", metavar="FILE", help="Write a page with charts, which needs no other file."),
         click.option("--markdown", "markdown_path", metavar="FILE", help="Write the tables as Markdown."),
+        click.option("--replay", "replay_paths", multiple=True, metavar="RESULT", help="Show this result of `lamina replay --json` as well; "
+                     "may be repeated."),
         click.option("--picture", "picture_path", metavar="FILE", help="Write the picture of all stacks' instructions as SVG."),
     ):
         command = option(command)
@@ -48,13 +50,23 @@ def put(path: str, text: str) -> None:
         raise Failed(ENVIRONMENT, f"{path} can't be written: {wrong.strerror}") from None
 
 
-def write(source: str, document: dict[str, Any], html_path: str | None, markdown_path: str | None, picture_path: str | None) -> None:
-    """Writes those documents that have a path. `source` names the result in messages."""
+def replays(paths: Sequence[str]) -> list[dict[str, Any]]:
+    """The results of replays, once they are known to be whole."""
+    found = [(path, load(Path(path), REPLAY)) for path in paths]
+    for path, document in found:
+        reading(path, replay_view.document, document, REPLAY)
+    return [document for _, document in found]
+
+
+def write(source: str, document: dict[str, Any], html_path: str | None, markdown_path: str | None, picture_path: str | None,
+          shown: Sequence[dict[str, Any]] = ()) -> None:
+    """Writes those documents that have a path. `source` names the result in messages; `shown` are replays."""
     reading(source, view.document, document)
-    made = [(path, make(document)) for path, make in (
-        (html_path, documents.html), (markdown_path, documents.markdown), (picture_path, documents.picture)) if path]
+    made = [(html_path, documents.html(document, shown) if html_path else ""),
+            (markdown_path, documents.markdown(document, shown) if markdown_path else ""),
+            (picture_path, documents.picture(document) if picture_path else "")]
+    if picture_path and not made[2][1]:
+        raise Failed(SPEC_WRONG, f"{source}: no instructions were counted, so there is no picture of them")
     for path, text in made:
-        if not text:
-            raise Failed(SPEC_WRONG, f"{source}: no instructions were counted, so there is no picture of them")
-    for path, text in made:
-        put(str(path), text)
+        if path:
+            put(path, text)
