@@ -350,3 +350,27 @@ def test_without_matplotlib(tmp_path: Path) -> None:
     before = lamina("compare", str(generator.parent / "specs" / "firmware.lua"), "--html", "a.html")
     assert before.returncode == 4 and "python3-matplotlib" in before.stderr
     assert lamina("compare-report", str(DATA), "--markdown", "a.md").returncode == 0
+
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = sorted(path.parent.name for path in ROOT.glob("generated/*/manifest.json"))
+
+
+def test_readme_begins_with_the_picture() -> None:
+    first = re.search(r"!\[[^\]]+\]\(([^)]+)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert first and first.group(1) == "docs/comparison.svg"
+    text = (ROOT / first.group(1)).read_text(encoding="utf-8")
+    assert xml.etree.ElementTree.fromstring(text).tag.endswith("svg")
+    assert [name for name in EXAMPLES if f">{name}<" not in text] == []
+
+
+def test_the_documented_comparison_is_the_commands() -> None:
+    """All example stacks, each with all its bounds, in the words of the template."""
+    text = (ROOT / "docs" / "comparison.md").read_text(encoding="utf-8")
+    assert "Written by Lamina" in text and "    lamina compare " in text and "| processor |" in text
+    frame = documents.markdown(RESULT)
+    heads = [line for line in frame.splitlines() if line.startswith("| stack |") or line.startswith("|---")]
+    assert [line for line in heads if line not in text] == []
+    for name in EXAMPLES:
+        assert re.search(rf"^## {name}$", text, re.M)
+        assert re.search(rf"^\| `{name}` \| [^|]+ \| \d\.\d+ \| \d\.\d+ \| \d\.\d+ \| \d\.\d+ \|$", text, re.M)

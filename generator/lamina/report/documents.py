@@ -40,10 +40,10 @@ def _charts(document: dict[str, Any]) -> dict[tuple[str, str], list[Markup]]:
             touched = next((v for v in pattern["variants"] if v["touch"]), pattern["variants"][0])
             title = titles[pattern["pattern"]]
             timed = any(r["time"] for r in touched["results"])
-            drawn = ((pictures.bars(stack, pattern["pattern"], title, touched["results"]),
+            drawn = ((pictures.bars(stack, title, touched["results"]),
                       "Time per object: the median and its interval. Shorter is better." if timed else
                       "Instructions per object. Shorter is better."),
-                     (pictures.latency(stack, pattern["pattern"], title, touched["results"]),
+                     (pictures.latency(stack, title, touched["results"]),
                       "Latency of single calls: how many are done by when, up to the longest, on logarithmic scales. Lower is better."))
             out[stack["name"], pattern["pattern"]] = [_figure(svg, caption) for svg, caption in drawn if svg]
     return out

@@ -41,7 +41,7 @@ def _bar_color(kind: str) -> str:
     return {"flat": FLAT, "generic": GENERIC, "floor": FLOOR}.get(kind, GENERAL)
 
 
-def bars(stack: dict[str, Any], pattern: str, title: str, results: list[dict[str, Any]]) -> str:
+def bars(stack: dict[str, Any], title: str, results: list[dict[str, Any]]) -> str:
     """Nanoseconds per object with their intervals, or instructions where no times were taken; nothing where neither was."""
     timed = [r for r in results if r["time"]] or [r for r in results if r["instructions"]]
     if not timed:
@@ -77,7 +77,7 @@ def _nine(share: float) -> float:
     return MAX_AT if share >= 1.0 else -math.log10(1.0 - share)
 
 
-def latency(stack: dict[str, Any], pattern: str, title: str, results: list[dict[str, Any]]) -> str:
+def latency(stack: dict[str, Any], title: str, results: list[dict[str, Any]]) -> str:
     """How long single calls take: the share of the calls that are done by then. Nothing where it was not measured."""
     late = [r for r in results if r["latency"]]
     if not late:
