@@ -135,8 +135,10 @@ def summary(document: dict[str, Any]) -> str:
     for name, label, color, marker in DOTS:
         points = [(own[name], place) for place, (_, own, _) in enumerate(rows) if own.get(name, 0) > 0]
         if points:
+            # A frame around the floor's place: where it is flat's own, both are seen.
+            shape = {"markerfacecolor": "none", "markeredgewidth": 1.5, "markersize": 8.5} if name == "floor" else {"markersize": 5.5}
             axes.plot([x for x, _ in points], [y for _, y in points], color=color, marker=marker, linestyle="none", label=label,
-                      markersize=6.5 if name == "flat" else 5, zorder=3 if name == "flat" else 2)
+                      zorder=3 if name == "flat" else 2, **shape)
     axes.set_xscale("log")
     least, most = axes.get_xlim()
     marks = [value for value in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000) if least <= value <= most]
