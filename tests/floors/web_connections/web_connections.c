@@ -11,38 +11,35 @@ static floor_slab cold_view(const web_connections_t *self)
     return out;
 }
 
-bool web_connections_refill(web_connections_t *self)
+/* The next slots of the slab, or the heap once all are cut. */
+void *web_connections_alloc_slow(web_connections_t *self)
 {
     if (self->slab.carved == WEB_CONNECTIONS_SLOT_COUNT) {
-        return false;
+        return lamina_os_heap_alloc(WEB_CONNECTIONS_PAYLOAD_BYTES, 16U);
     }
-    self->slab.head = floor_link(self->slab.base + self->slab.carved * WEB_CONNECTIONS_SLOT_BYTES,
-                                 WEB_CONNECTIONS_BATCH_SLOTS, WEB_CONNECTIONS_SLOT_BYTES, NULL);
+    unsigned char *const slot = self->slab.base + self->slab.carved * WEB_CONNECTIONS_SLOT_BYTES;
+    self->slab.head = floor_link(slot + WEB_CONNECTIONS_SLOT_BYTES, WEB_CONNECTIONS_BATCH_SLOTS - 1U,
+                                 WEB_CONNECTIONS_SLOT_BYTES, NULL);
     self->slab.carved += WEB_CONNECTIONS_BATCH_SLOTS;
-    return true;
+    return slot;
 }
 
+/* What lies outside the slab is the heap's. */
 void web_connections_free_stray(web_connections_t *self, void *ptr)
 {
+    if ((uintptr_t)ptr - (uintptr_t)self->slab.base >= WEB_CONNECTIONS_MAP_BYTES) {
+        if (ptr != NULL) {
+            lamina_os_heap_free(ptr);
+        }
+        return;
+    }
     const floor_slab slab = cold_view(self);
-    if (ptr == NULL) {
-        return;
-    }
-    if (!floor_inside(&slab, ptr)) {
-        lamina_os_heap_free(ptr);
-        return;
-    }
     floor_report_stray(&slab, ptr);
 }
 
 void web_connections_free_missized(void *ptr, size_t size)
 {
     floor_report_size("web_connections", ptr, WEB_CONNECTIONS_PAYLOAD_BYTES, size);
-}
-
-void *web_connections_from_heap(void)
-{
-    return lamina_os_heap_alloc(WEB_CONNECTIONS_PAYLOAD_BYTES, 16U);
 }
 
 lamina_status web_connections_init(web_connections_t *self)

@@ -30,19 +30,15 @@ typedef struct web_connections_t {
 LAMINA_NODISCARD lamina_status web_connections_init(web_connections_t *self);
 void web_connections_destroy(web_connections_t *self);
 
-bool web_connections_refill(web_connections_t *self) LAMINA_COLD;
 void web_connections_free_stray(web_connections_t *self, void *ptr) LAMINA_COLD;
 LAMINA_NORETURN void web_connections_free_missized(void *ptr, size_t size) LAMINA_COLD;
-void *web_connections_from_heap(void) LAMINA_COLD;
+void *web_connections_alloc_slow(web_connections_t *self) LAMINA_COLD;
 
 LAMINA_NODISCARD LAMINA_INLINE void *web_connections_alloc(web_connections_t *self)
 {
-    unsigned char *slot = self->slab.head;
+    unsigned char *const slot = self->slab.head;
     if (LAMINA_UNLIKELY(slot == NULL)) {
-        if (!web_connections_refill(self)) {
-            return web_connections_from_heap();
-        }
-        slot = self->slab.head;
+        return web_connections_alloc_slow(self);
     }
     self->slab.head = (unsigned char *)lamina_load_ptr(slot);
     return slot;
