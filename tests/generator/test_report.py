@@ -324,7 +324,7 @@ def test_no_field_of_a_result_is_trusted(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("arguments, status, said", [
     ([], 2, "what is to be written?"),
-    (["--html", "no/such/folder/a.html"], 4, "no/such/folder/a.html can't be written: No such file or directory"),
+    (["--html", "no/such/folder/a.html"], 4, "--html no/such/folder/a.html: nothing can be written to no/such/folder"),
 ])
 def test_command_line(arguments: list[str], status: int, said: str) -> None:
     done = CliRunner().invoke(cli, ["compare-report", str(DATA), *arguments])

@@ -112,7 +112,7 @@ def COMMAND(context: click.Context, specs: tuple[str, ...], include: tuple[str, 
         raise Failed(ENVIRONMENT, f"--json {json_path}: nothing can be written to {Path(json_path).parent}")
     if picture_path and "instructions" not in measures:
         raise click.UsageError("--picture needs --measure instructions")
-    writing.require(html_path, picture_path)
+    writing.require(html_path, picture_path, markdown_path)
     replays = writing.replays(replay_paths)
     general = allocators.find(with_)
     diags = diagnostics_for(warnings)

@@ -21,5 +21,5 @@ def COMMAND(result: Path, html_path: str | None, markdown_path: str | None, repl
     """
     if not (html_path or markdown_path or picture_path):
         raise click.UsageError("what is to be written? --html FILE, --markdown FILE or --picture FILE")
-    writing.require(html_path, picture_path)
+    writing.require(html_path, picture_path, markdown_path)
     writing.write(str(result), load(result), html_path, markdown_path, picture_path, writing.replays(replay_paths))

@@ -28,8 +28,11 @@ def options(command: Any) -> Any:
     return command
 
 
-def require(html_path: str | None, picture_path: str | None) -> None:
-    """What drawing needs is missed before anything is measured."""
+def require(html_path: str | None, picture_path: str | None, markdown_path: str | None = None) -> None:
+    """What drawing needs, and a place to write to, is missed before anything is measured."""
+    for option, path in (("--html", html_path), ("--picture", picture_path), ("--markdown", markdown_path)):
+        if path and not os.access(Path(path).parent, os.W_OK):
+            raise Failed(ENVIRONMENT, f"{option} {path}: nothing can be written to {Path(path).parent}")
     if html_path or picture_path:
         charts.Chart("", "")
 
