@@ -100,14 +100,16 @@ LAMINA_COLD_IN_HEADER bool floor_carved_is_sane(const floor_slab *slab, lamina_c
     return true;
 }
 
-LAMINA_COLD_IN_HEADER size_t floor_list_length(const unsigned char *head)
+/* Slots that are on the list. Of one that is damaged, as far as it can be followed. */
+LAMINA_COLD_IN_HEADER size_t floor_list_length(const floor_slab *slab, const unsigned char *head)
 {
-    size_t out = 0;
-    for (const unsigned char *slot = head; slot != NULL;
-         slot = (const unsigned char *)lamina_load_ptr(slot)) {
-        out++;
+    size_t length = 0;
+    const unsigned char *slot = head;
+    while ((slot != NULL) && (length < slab->carved) && (floor_index(slab, slot) < slab->carved)) {
+        slot = (const unsigned char *)lamina_load_ptr(slot);
+        length++;
     }
-    return out;
+    return length;
 }
 
 /* Slots [first, first + n) in front of the list, the lowest first; answers the new head. */

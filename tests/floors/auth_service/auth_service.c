@@ -88,19 +88,26 @@ lamina_status auth_service_init(auth_service_t *self)
     return LAMINA_OK;
 }
 
-void auth_service_destroy(auth_service_t *self)
+/* Whoever wrote to a token that still rests is told before all end. */
+static void report_what_rests(const auth_service_t *self)
 {
     for (size_t i = 0; i < AUTH_SERVICE_QUARANTINE_SLOTS; i++) {
         if (!rests_untouched(self->quarantine.held[i])) {
             auth_service_written_at_rest(self->quarantine.held[i]);
         }
     }
+}
+
+void auth_service_destroy(auth_service_t *self)
+{
+    report_what_rests(self);
     (void)lamina_os_release(self->mmap.base, AUTH_SERVICE_MAP_BYTES);
     self->mmap.base = NULL;
 }
 
 void auth_service_reset(auth_service_t *self)
 {
+    report_what_rests(self);
     self->slab.head = NULL;
     self->slab.carved = 0;
     memset(self->quarantine.held, 0, sizeof self->quarantine.held);
@@ -154,7 +161,7 @@ bool auth_service_check(const auth_service_t *self, lamina_corruption *event)
 {
     const floor_slab slab = cold_view(self);
     size_t idle;
-    if (!floor_list_is_whole(&slab, self->slab.head, &idle, event) || !floor_carved_is_sane(&slab, event)) {
+    if (!floor_carved_is_sane(&slab, event) || !floor_list_is_whole(&slab, self->slab.head, &idle, event)) {
         return false;
     }
     for (size_t i = 0; i < AUTH_SERVICE_QUARANTINE_SLOTS; i++) {

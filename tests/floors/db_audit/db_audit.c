@@ -232,6 +232,11 @@ static bool list_is_whole(const db_audit_t *self, size_t *length, lamina_corrupt
 bool db_audit_check(const db_audit_t *self, lamina_corruption *event)
 {
     size_t accounted;
+    if (self->slab.carved > DB_AUDIT_SLOT_COUNT) {
+        *event = event_at("slab", "more slots are cut than there are", self->slab.base, DB_AUDIT_SLOT_COUNT,
+                          self->slab.carved);
+        return false;
+    }
     if (!list_is_whole(self, &accounted, event)) {
         return false;
     }
@@ -241,11 +246,6 @@ bool db_audit_check(const db_audit_t *self, lamina_corruption *event)
     if (accounted != self->slab.carved) {
         *event = event_at("slab", "slots are neither free nor in use", self->slab.base, self->slab.carved,
                           accounted);
-        return false;
-    }
-    if (self->slab.carved > DB_AUDIT_SLOT_COUNT) {
-        *event = event_at("slab", "more slots are cut than there are", self->slab.base, DB_AUDIT_SLOT_COUNT,
-                          self->slab.carved);
         return false;
     }
     for (uint32_t index = 0; index < self->slab.carved; index++) {

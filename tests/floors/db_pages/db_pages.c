@@ -80,13 +80,14 @@ size_t db_pages_capacity(const db_pages_t *self)
 
 size_t db_pages_in_use(const db_pages_t *self)
 {
-    return self->slab.carved - floor_list_length(self->slab.head);
+    const floor_slab slab = cold_view(self);
+    return self->slab.carved - floor_list_length(&slab, self->slab.head);
 }
 
 bool db_pages_check(const db_pages_t *self, lamina_corruption *event)
 {
     const floor_slab slab = cold_view(self);
     size_t free_slots;
-    return floor_list_is_whole(&slab, self->slab.head, &free_slots, event) &&
-           floor_carved_is_sane(&slab, event);
+    return floor_carved_is_sane(&slab, event) &&
+           floor_list_is_whole(&slab, self->slab.head, &free_slots, event);
 }

@@ -4,7 +4,7 @@
 #include "../cold.h"
 
 static LAMINA_ALIGNED(32) unsigned char buffer[FIRMWARE_BUFFER_BYTES];
-static bool taken; /* by the one instance that may cut the buffer up */
+static const firmware_t *holder; /* the one instance that may cut the buffer up */
 
 static floor_slab cold_view(const firmware_t *self)
 {
@@ -40,10 +40,10 @@ void firmware_free_missized(void *ptr, size_t size)
 
 lamina_status firmware_init(firmware_t *self)
 {
-    if (taken) {
+    if (holder != NULL) {
         return LAMINA_ERR_BUSY;
     }
-    taken = true;
+    holder = self;
     self->slab.base = buffer;
     self->slab.head = NULL;
     self->slab.carved = 0;
@@ -52,8 +52,9 @@ lamina_status firmware_init(firmware_t *self)
 
 void firmware_destroy(firmware_t *self)
 {
-    (void)self;
-    taken = false;
+    if (holder == self) { /* an instance that is destroyed twice gives away nobody's buffer */
+        holder = NULL;
+    }
 }
 
 void firmware_reset(firmware_t *self)
@@ -81,13 +82,14 @@ size_t firmware_capacity(const firmware_t *self)
 
 size_t firmware_in_use(const firmware_t *self)
 {
-    return self->slab.carved - floor_list_length(self->slab.head);
+    const floor_slab slab = cold_view(self);
+    return self->slab.carved - floor_list_length(&slab, self->slab.head);
 }
 
 bool firmware_check(const firmware_t *self, lamina_corruption *event)
 {
     const floor_slab slab = cold_view(self);
     size_t free_slots;
-    return floor_list_is_whole(&slab, self->slab.head, &free_slots, event) &&
-           floor_carved_is_sane(&slab, event);
+    return floor_carved_is_sane(&slab, event) &&
+           floor_list_is_whole(&slab, self->slab.head, &free_slots, event);
 }

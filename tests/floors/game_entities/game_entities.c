@@ -103,7 +103,8 @@ bool game_entities_check(const game_entities_t *self, lamina_corruption *event)
 {
     const floor_slab slab = cold_view(self);
     size_t accounted;
-    if (!floor_list_is_whole(&slab, self->slab.head, &accounted, event)) {
+    if (!floor_carved_is_sane(&slab, event) ||
+        !floor_list_is_whole(&slab, self->slab.head, &accounted, event)) {
         return false;
     }
     for (const unsigned char *slot = self->slab.head; slot != NULL;
@@ -121,7 +122,7 @@ bool game_entities_check(const game_entities_t *self, lamina_corruption *event)
                              self->slab.carved, accounted);
         return false;
     }
-    return floor_carved_is_sane(&slab, event);
+    return true;
 }
 
 size_t game_entities_walk(const game_entities_t *self, void (*visit)(void *context, void *ptr, size_t size),

@@ -13,15 +13,18 @@ static floor_slab cold_view(const game_messages_t *self)
 }
 
 /* Takes all that other threads freed at once, and frees it. A message that waits holds the complement of the
- * next one's address. Where a message was freed twice, the owner wrote an address of its free list over that,
- * or NULL, whose complement starts no message; so does what somebody writes who still uses it. */
+ * next one's address, the last one of the list's own. Where a message was freed twice, the owner wrote an
+ * address of its free list over that, or NULL, whose complement is neither; so is what somebody writes who
+ * still uses it. */
 static void collect(game_messages_t *self)
 {
-    unsigned char *ptr = (unsigned char *)lamina_atomic_exchange_ptr_acquire(&self->owner.remote, NULL);
-    while (ptr != NULL) {
+    unsigned char *ptr = (unsigned char *)lamina_atomic_exchange_ptr_acquire(&self->owner.remote,
+                                                                             &self->owner.remote);
+    const unsigned char *const end = (const unsigned char *)&self->owner.remote;
+    while (ptr != end) {
         unsigned char *const next = (unsigned char *)~lamina_load_size(ptr);
         const size_t offset = (size_t)((uintptr_t)next - (uintptr_t)self->slab.base);
-        if (LAMINA_UNLIKELY((next != NULL) &&
+        if (LAMINA_UNLIKELY((next != end) &&
                             (lamina_rotr(offset, GAME_MESSAGES_SLOT_SHIFT) >= self->slab.carved))) {
             floor_report("game_messages", "owner", "written after another thread freed it, or freed twice",
                          ptr, 0, 0);
@@ -84,7 +87,7 @@ lamina_status game_messages_init(game_messages_t *self)
     self->slab.head = NULL;
     lamina_atomic_store_size_relaxed(&self->slab.carved, 0);
     self->owner.thread = lamina_thread_id();
-    lamina_atomic_store_ptr_relaxed(&self->owner.remote, NULL);
+    lamina_atomic_store_ptr_relaxed(&self->owner.remote, &self->owner.remote);
     return LAMINA_OK;
 }
 
@@ -97,7 +100,7 @@ void game_messages_destroy(game_messages_t *self)
 
 void game_messages_reset(game_messages_t *self)
 {
-    (void)lamina_atomic_exchange_ptr_acquire(&self->owner.remote, NULL);
+    (void)lamina_atomic_exchange_ptr_acquire(&self->owner.remote, &self->owner.remote);
     self->slab.head = NULL;
     lamina_atomic_store_size_relaxed(&self->slab.carved, 0);
 }
@@ -122,7 +125,8 @@ size_t game_messages_capacity(game_messages_t *self)
 size_t game_messages_in_use(game_messages_t *self)
 {
     collect(self);
-    return self->slab.carved - floor_list_length(self->slab.head);
+    const floor_slab slab = cold_view(self);
+    return self->slab.carved - floor_list_length(&slab, self->slab.head);
 }
 
 bool game_messages_check(game_messages_t *self, lamina_corruption *event)
@@ -130,6 +134,6 @@ bool game_messages_check(game_messages_t *self, lamina_corruption *event)
     collect(self);
     const floor_slab slab = cold_view(self);
     size_t free_slots;
-    return floor_list_is_whole(&slab, self->slab.head, &free_slots, event) &&
-           floor_carved_is_sane(&slab, event);
+    return floor_carved_is_sane(&slab, event) &&
+           floor_list_is_whole(&slab, self->slab.head, &free_slots, event);
 }

@@ -132,15 +132,16 @@ size_t numa_slab_capacity(const numa_slab_t *self)
 
 size_t numa_slab_in_use(const numa_slab_t *self)
 {
-    return self->slab.carved - floor_list_length(self->slab.head);
+    const floor_slab slab = cold_view(self);
+    return self->slab.carved - floor_list_length(&slab, self->slab.head);
 }
 
 bool numa_slab_check(const numa_slab_t *self, lamina_corruption *event)
 {
     const floor_slab slab = cold_view(self);
     size_t free_slots;
-    if (!floor_list_is_whole(&slab, self->slab.head, &free_slots, event) ||
-        !floor_carved_is_sane(&slab, event)) {
+    if (!floor_carved_is_sane(&slab, event) ||
+        !floor_list_is_whole(&slab, self->slab.head, &free_slots, event)) {
         return false;
     }
     for (const unsigned char *slot = self->slab.head; slot != NULL;

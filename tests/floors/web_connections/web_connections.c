@@ -65,6 +65,6 @@ bool web_connections_check(const web_connections_t *self, lamina_corruption *eve
 {
     const floor_slab slab = cold_view(self);
     size_t free_slots;
-    return floor_list_is_whole(&slab, self->slab.head, &free_slots, event) &&
-           floor_carved_is_sane(&slab, event);
+    return floor_carved_is_sane(&slab, event) &&
+           floor_list_is_whole(&slab, self->slab.head, &free_slots, event);
 }
