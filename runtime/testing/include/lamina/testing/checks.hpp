@@ -46,6 +46,11 @@ inline std::size_t some(const Instance &instance) {
     return instance.capacity() == 0 ? std::min<std::size_t>(bound, 256) : std::min(bound, instance.capacity());
 }
 
+// What a request of this size takes of a store whose cursor moves in granules.
+inline std::size_t in_granules(std::size_t size, std::size_t granule) {
+    return (size + granule - 1) / granule * granule;
+}
+
 // Whether a refusal can be told from a full store. A stack of several bounded branches may promise no count at all.
 inline bool says_how_many(const Instance &instance) {
     return instance.capacity() != 0 || has_flag(instance.subject(), LAMINA_SUBJECT_UNBOUNDED);
@@ -162,10 +167,19 @@ inline Findings alignment(const lamina_subject &subject) {
         }
         return findings;
     }
-    const std::size_t bound = instance.capacity() != 0 ? instance.capacity() / 8 : 4096;
-    for (std::size_t align = 1; align <= std::min<std::size_t>(bound, 4096); align *= 2) {
+    const std::size_t granule = std::max<std::size_t>(subject.min_align, 1);
+    std::size_t left = instance.capacity() != 0 ? instance.capacity() : SIZE_MAX;
+    for (std::size_t align = 1; align <= 4096; align *= 2) {
+        const std::size_t most = detail::in_granules(1, granule) + align - 1 + detail::in_granules(3, granule);
+        if (most > left) {
+            break;
+        }
+        left -= most;
         look(instance.alloc(1, 1), 1, 1); // so that the cursor isn't aligned by luck
         look(instance.alloc(3, align), 3, align);
+    }
+    if (left == instance.capacity()) { // there is room for one at best
+        look(instance.alloc(1, 1), 1, 1);
     }
     instance.check(findings, "with blocks of all alignments out");
     return findings;
@@ -618,10 +632,16 @@ inline Findings mark_rewind(const lamina_subject &subject) {
     }
     void *const self = instance.self();
     Shadow shadow;
+    // Three blocks of three sizes; in a small store of a granule each, and fewer where there are fewer.
+    const std::size_t granule = std::max<std::size_t>(subject.min_align, 1);
+    const std::size_t room = instance.capacity() != 0 ? instance.capacity() : SIZE_MAX;
+    const bool roomy = room >= 256 && room / granule >= 12;
+    const std::size_t align = roomy ? 8 : 1;
     const auto block = [&](std::size_t size, unsigned id) {
-        void *const ptr = instance.alloc(size, 8);
-        if (expect(findings, ptr != nullptr, "a block of ", size, " bytes was refused")) {
-            shadow.add(findings, ptr, size, 8, id);
+        const std::size_t bytes = roomy ? size : granule;
+        void *const ptr = instance.alloc(bytes, align);
+        if (expect(findings, ptr != nullptr, "a block of ", bytes, " bytes was refused")) {
+            shadow.add(findings, ptr, bytes, align, id);
         }
         return ptr;
     };
@@ -639,6 +659,14 @@ inline Findings mark_rewind(const lamina_subject &subject) {
     const std::size_t start = subject.mark(self);
     void *const a = block(24, 1);
     const std::size_t outer = subject.mark(self);
+    if (room / granule < 3) {
+        refused(outer + granule, "a mark above the cursor");
+        rewound(start, "the beginning");
+        shadow.clear();
+        refused(outer, "a mark that lies above the cursor by now");
+        expect(findings, block(24, 2) == a, "after the rewind the first block lies elsewhere");
+        return findings;
+    }
     void *const b = block(40, 2);
     const std::size_t inner = subject.mark(self);
     void *const c = block(56, 3);
@@ -675,6 +703,45 @@ inline Findings mark_rewind(const lamina_subject &subject) {
 
 // ------------------------------------------------- resizing --------------------------------------------------------
 
+} // namespace checks
+
+namespace detail {
+
+// A bump that has room for no more than a few granules: the last block grows to the end of all, and a block with another
+// behind it not beyond its own granules.
+inline void resize_in_small(Findings &findings, Instance &instance, std::size_t granule) {
+    const lamina_subject &subject = instance.subject();
+    void *const self = instance.self();
+    const std::size_t all = instance.capacity();
+    auto *const a = static_cast<unsigned char *>(instance.alloc(granule, 1));
+    if (!expect(findings, a != nullptr, "the first block was refused")) {
+        return;
+    }
+    fill_pattern(a, 0, granule, 1);
+    expect(findings, subject.resize(self, a, granule, all), "growing exactly to the end was refused");
+    expect(findings, instance.alloc(1, 1) == nullptr, "a byte beyond the end was handed out");
+    const State full = instance.state();
+    for (const std::size_t huge : {all + 1, SIZE_MAX / 2, SIZE_MAX - 15, SIZE_MAX}) {
+        expect(findings, !subject.resize(self, a, all, huge), "growing to ", huge, " bytes wasn't refused");
+        expect_unchanged(findings, full, instance.state(), "a refused resize");
+    }
+    expect(findings, subject.resize(self, a, all, granule), "shrinking the last block was refused");
+    expect(findings, pattern_breaks(a, 0, granule, 1) == granule, "resizing changed the block");
+    if (all / granule >= 2) {
+        expect(findings, instance.alloc(1, 1) != nullptr, "what shrinking gave back was refused");
+        const State two = instance.state();
+        expect(findings, !subject.resize(self, a, granule, granule + 1), "a block grew into its neighbour");
+        expect_unchanged(findings, two, instance.state(), "a refused resize");
+        expect(findings, subject.resize(self, a, granule, 1) && subject.resize(self, a, 1, granule),
+               "growing within a block's own granules was refused");
+    }
+    instance.check(findings, "at the end");
+}
+
+} // namespace detail
+
+namespace checks {
+
 // In place or not at all; what both sizes share stays.
 inline Findings resize(const lamina_subject &subject) {
     if (subject.resize == nullptr) {
@@ -687,6 +754,12 @@ inline Findings resize(const lamina_subject &subject) {
     }
     void *const self = instance.self();
     Shadow shadow;
+    const bool bump = has_flag(subject, LAMINA_SUBJECT_BUMP);
+    const std::size_t granule = std::max<std::size_t>(subject.min_align, 1);
+    if (bump && instance.capacity() != 0 && instance.capacity() < std::max<std::size_t>(256, 6 * granule)) {
+        detail::resize_in_small(findings, instance, granule);
+        return findings;
+    }
     const std::size_t small = 24;
     const std::size_t large = 56;
     void *const a = instance.alloc(small, 8);
@@ -695,12 +768,11 @@ inline Findings resize(const lamina_subject &subject) {
     }
     shadow.add(findings, a, small, 8, 1);
     const bool grew = subject.resize(self, a, small, large);
-    const bool bump = has_flag(subject, LAMINA_SUBJECT_BUMP);
     expect(findings, grew || !bump, "the last block didn't grow in place");
     if (grew) {
         shadow.resized(findings, a, large);
     }
-    const std::size_t size_a = grew ? large : small;
+    std::size_t size_a = grew ? large : small;
     void *const b = instance.alloc(small, 8);
     if (!expect(findings, b != nullptr, "the second block was refused")) {
         return findings;
@@ -714,6 +786,13 @@ inline Findings resize(const lamina_subject &subject) {
         shadow.verify_all(findings);
     };
     if (bump) {
+        // A block has whole granules: within them it grows wherever it lies, and not a byte beyond.
+        const std::size_t own = detail::in_granules(size_a, granule);
+        refused(a, size_a, own + 1, "growing a block that isn't the last");
+        expect(findings, subject.resize(self, a, size_a, own), "growing within a block's own granules was refused");
+        size_a = own;
+        shadow.resized(findings, a, own);
+        shadow.verify_all(findings);
         refused(a, size_a, size_a + 64, "growing a block that isn't the last");
     }
     for (const std::size_t huge : {SIZE_MAX, SIZE_MAX - 15, SIZE_MAX / 2}) {
@@ -746,7 +825,7 @@ inline Findings realloc(const lamina_subject &subject) {
     Shadow shadow;
     const std::size_t bound = instance.capacity() != 0 ? instance.capacity() / 16 : 4096;
     const std::size_t base_align = std::max<std::size_t>(subject.align, 8);
-    std::size_t size = 9;
+    std::size_t size = instance.capacity() != 0 ? std::min<std::size_t>(9, instance.capacity()) : 9;
     auto *ptr = static_cast<unsigned char *>(instance.alloc(size, base_align));
     if (!expect(findings, ptr != nullptr, "the first block was refused")) {
         return findings;
@@ -894,10 +973,12 @@ inline Findings statistics(const lamina_subject &subject) {
     if (!detail::started(findings, instance)) {
         return findings;
     }
-    const std::size_t size = subject.payload != 0 ? subject.payload : 32;
-    const std::size_t most = instance.capacity() != 0 && subject.payload != 0
-                                 ? std::min<std::size_t>(instance.capacity(), 5)
-                                 : std::size_t{5};
+    // Five objects, or as many as there is room for.
+    const std::size_t granule = std::max<std::size_t>(subject.min_align, 1);
+    const std::size_t room = instance.capacity() != 0 ? instance.capacity() : SIZE_MAX;
+    const bool roomy = room / 5 >= detail::in_granules(32, granule) + subject.align;
+    const std::size_t size = subject.payload != 0 ? subject.payload : roomy ? 32 : granule;
+    const std::size_t most = std::min<std::size_t>(subject.payload != 0 ? room : room / detail::in_granules(size, granule), 5);
     std::vector<void *> blocks;
     for (std::size_t i = 0; i < most; ++i) {
         blocks.push_back(instance.alloc(size, subject.align));
@@ -1047,9 +1128,14 @@ inline Findings refused_requests(const lamina_subject &subject) {
         }
         instance.check(findings, "after senseless requests");
         shadow.verify_all(findings);
-        const std::vector<void *> blocks = detail::take(findings, instance, shadow, 8); // the next round meets blocks
-        expect(findings, blocks.size() == 8, "after senseless requests only ", blocks.size(),
-               " of 8 blocks are to be had");
+        // The next round meets blocks; of a small store, all that there are.
+        const std::size_t granule = std::max<std::size_t>(subject.min_align, 1);
+        const std::size_t largest = detail::in_granules(61, granule) + 15; // of the requests that take() makes
+        const bool roomy = instance.capacity() == 0 || instance.capacity() / 16 >= largest;
+        const std::size_t wanted = roomy ? 8 : round == 0 ? 1 : 0;
+        const std::vector<void *> blocks = detail::take(findings, instance, shadow, 8);
+        expect(findings, blocks.size() >= wanted, "after senseless requests only ", blocks.size(), " of ", wanted,
+               " blocks are to be had");
     }
     shadow.verify_all(findings);
     return findings;
@@ -1066,7 +1152,8 @@ inline Findings free_null(const lamina_subject &subject) {
         return findings;
     }
     Shadow shadow;
-    for (unsigned round = 0; round < 2; ++round) {
+    std::vector<void *> blocks;
+    for (unsigned round = 0; round < 2; ++round) { // with nothing out, and with blocks out
         const State before = instance.state();
         instance.free(nullptr);
         if (subject.free_sized != nullptr) {
@@ -1076,7 +1163,8 @@ inline Findings free_null(const lamina_subject &subject) {
         expect_unchanged(findings, before, instance.state(), "free(NULL)");
         instance.check(findings, "after free(NULL)");
         shadow.verify_all(findings);
-        const std::vector<void *> blocks = detail::take(findings, instance, shadow, 4);
+        detail::give(findings, instance, shadow, blocks);
+        blocks = detail::take(findings, instance, shadow, 4);
         expect(findings, !blocks.empty(), "after free(NULL) nothing is to be had");
     }
     return findings;
@@ -1088,8 +1176,8 @@ inline Findings free_null(const lamina_subject &subject) {
 
 namespace detail {
 
-// A free that the stack promised to notice. `prepare` runs in an instance with some blocks out (two freed ones among
-// those handed out before) and answers the pointer to be freed; NULL: can't be built here.
+// A free that the stack promised to notice. `prepare` runs in an instance with up to three blocks out, at least one, and
+// answers the pointer to be freed; NULL: can't be built here.
 struct BadFree {
     const char *name;
     std::function<void *(Instance &, const std::vector<void *> &)> prepare;
@@ -1099,14 +1187,19 @@ inline void *beside(const void *ptr, std::ptrdiff_t offset) {
     return reinterpret_cast<void *>(address_of(ptr) + static_cast<std::uintptr_t>(offset));
 }
 
+// Whether the byte behind a block's first is no other block's first: not so in a slab of single bytes.
+inline bool bytes_apart(const lamina_subject &subject) { return subject.payload > 1 || subject.align > 1; }
+
 inline std::vector<BadFree> bad_frees(const lamina_subject &subject) {
     std::vector<BadFree> out;
     const bool bounded = !has_flag(subject, LAMINA_SUBJECT_UNBOUNDED);
     const auto align = static_cast<std::ptrdiff_t>(subject.align);
     using Blocks = std::vector<void *>;
     if (has_flag(subject, LAMINA_SUBJECT_DETECTS_FOREIGN)) {
-        out.push_back(
-            {"a block misaligned by one byte", [](Instance &, const Blocks &blocks) { return beside(blocks[0], 1); }});
+        if (bytes_apart(subject)) {
+            out.push_back({"a block misaligned by one byte",
+                           [](Instance &, const Blocks &blocks) { return beside(blocks[0], 1); }});
+        }
         if (subject.payload > subject.align) {
             out.push_back({"an aligned address inside a block",
                            [align](Instance &, const Blocks &blocks) { return beside(blocks[0], align); }});
@@ -1140,13 +1233,19 @@ inline std::vector<BadFree> bad_frees(const lamina_subject &subject) {
                            instance.free(blocks[0]);
                            return blocks[0];
                        }});
-        out.push_back({"a block that was freed before another", [](Instance &instance, const Blocks &blocks) {
+        out.push_back({"a block that was freed before another", [](Instance &instance, const Blocks &blocks) -> void * {
+                           if (blocks.size() < 2) {
+                               return nullptr;
+                           }
                            instance.free(blocks[0]);
                            instance.free(blocks[1]);
                            return blocks[0];
                        }});
         if (!has_flag(subject, LAMINA_SUBJECT_RANDOM)) {
-            out.push_back({"an object that was never handed out", [](Instance &instance, const Blocks &blocks) {
+            out.push_back({"an object that was never handed out", [](Instance &instance, const Blocks &blocks) -> void * {
+                               if (blocks.size() < 3) {
+                                   return nullptr;
+                               }
                                const std::uintptr_t a = address_of(blocks[0]);
                                const std::uintptr_t b = address_of(blocks[1]);
                                const std::uintptr_t apart = a < b ? b - a : a - b;
@@ -1159,7 +1258,8 @@ inline std::vector<BadFree> bad_frees(const lamina_subject &subject) {
     return out;
 }
 
-// An instance with three blocks out; fewer than three means that the subject is too small for this.
+// Three blocks: one to be damaged, with a neighbour on each side. Of a smaller store all that there are; none only where
+// init failed or the first request was refused.
 inline std::vector<void *> three_blocks(Instance &instance) {
     std::vector<void *> blocks;
     for (unsigned i = 0; i < 3 && instance.alive(); ++i) {
@@ -1168,6 +1268,11 @@ inline std::vector<void *> three_blocks(Instance &instance) {
         }
     }
     return blocks;
+}
+
+// Of up to three blocks, the one in the middle.
+inline unsigned char *middle(const std::vector<void *> &blocks) {
+    return blocks.empty() ? nullptr : static_cast<unsigned char *>(blocks[blocks.size() / 2]);
 }
 
 struct Events {
@@ -1200,7 +1305,10 @@ inline Findings bad_frees(const lamina_subject &subject) {
         const Death death = run_in_child([&] {
             Instance instance(subject);
             const std::vector<void *> blocks = detail::three_blocks(instance);
-            void *const ptr = blocks.size() == 3 ? bad.prepare(instance, blocks) : nullptr;
+            if (blocks.empty()) {
+                return std::string("no block to be had");
+            }
+            void *const ptr = bad.prepare(instance, blocks);
             if (ptr == nullptr) {
                 return std::string("not here");
             }
@@ -1242,7 +1350,10 @@ inline Findings bad_frees_call_back(const lamina_subject &subject) {
             detail::Events events;
             subject.set_corruption_handler(instance.self(), &detail::Events::handle, &events);
             const std::vector<void *> blocks = detail::three_blocks(instance);
-            void *const ptr = blocks.size() == 3 ? bad.prepare(instance, blocks) : nullptr;
+            if (!expect(inner, !blocks.empty(), "no block to be had")) {
+                return inner;
+            }
+            void *const ptr = bad.prepare(instance, blocks);
             if (ptr == nullptr) {
                 return inner;
             }
@@ -1263,7 +1374,9 @@ inline Findings bad_frees_call_back(const lamina_subject &subject) {
             Shadow shadow;
             const std::vector<void *> more = detail::take(inner, instance, shadow, 2);
             detail::give(inner, instance, shadow, more);
-            instance.free(blocks[2]);
+            if (blocks.size() == 3) { // else it may be freed already
+                instance.free(blocks[2]);
+            }
             instance.check(inner, "after more work");
             expect(inner, events.seen.size() == 1, "the handler was called again for good frees");
             return inner;

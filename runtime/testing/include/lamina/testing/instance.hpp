@@ -131,7 +131,11 @@ class Instance {
     GuardedMemory &buffer() { return buffer_; }
 
     // The operations, with the object's own size and alignment where the store has only one.
-    void *alloc() { return alloc(subject_.payload != 0 ? subject_.payload : 16, subject_.align); }
+    void *alloc() { return alloc(usual_size(), subject_.align); }
+    std::size_t usual_size() const {
+        const std::size_t of_sized = capacity() != 0 ? std::min<std::size_t>(16, capacity()) : 16;
+        return subject_.payload != 0 ? subject_.payload : of_sized;
+    }
     void *alloc(std::size_t size, std::size_t align) { return lend(subject_.alloc(self(), size, align)); }
     void *alloc_zeroed(std::size_t size, std::size_t align) { return lend(subject_.alloc_zeroed(self(), size, align)); }
     void free(void *ptr) {

@@ -111,10 +111,9 @@ inline Findings watched_byte(const lamina_subject &subject, bool freed, std::ptr
                              const char *what, std::size_t at) {
     unsigned char *block = nullptr;
     const auto prepare = [&](Instance &instance) {
-        const std::vector<void *> blocks = detail::three_blocks(instance);
-        block = blocks.size() == 3 ? static_cast<unsigned char *>(blocks[1]) : nullptr;
+        block = detail::middle(detail::three_blocks(instance));
         if (block == nullptr) {
-            return damage("", "fewer than three objects to be had", nullptr);
+            return damage("", "no object to be had", nullptr);
         }
         if (freed) {
             instance.free(block);
@@ -128,6 +127,9 @@ inline Findings watched_byte(const lamina_subject &subject, bool freed, std::ptr
         Instance instance(subject);
         instance.stop_keeping_books();
         const lamina_corruption wanted = prepare(instance);
+        if (!expect(inner, block != nullptr, wanted.what)) {
+            return inner;
+        }
         inner.add_all(check_says(instance, wanted), "");
         flip(block, offset, 0x01);
         instance.check(inner, "with the damage undone");
@@ -150,11 +152,10 @@ inline Findings watched_byte(const lamina_subject &subject, bool freed, std::ptr
 // report the word. `seal` and `slot`: where seal and slot lie, in bytes from the payload's start.
 inline Findings broken_seal(const lamina_subject &subject, std::ptrdiff_t seal, std::ptrdiff_t slot) {
     const auto prepare = [&](Instance &instance) {
-        const std::vector<void *> blocks = detail::three_blocks(instance);
-        if (blocks.size() != 3) {
-            return damage("", "fewer than three objects to be had", nullptr);
+        unsigned char *const block = detail::middle(detail::three_blocks(instance));
+        if (block == nullptr) {
+            return damage("", "no object to be had", nullptr);
         }
-        auto *const block = static_cast<unsigned char *>(blocks[1]);
         instance.free(block);
         flip(block, seal, 0x01);
         std::uintptr_t found = 0; // as the bytes lie in memory, on machines of either byte order
@@ -170,6 +171,9 @@ inline Findings broken_seal(const lamina_subject &subject, std::ptrdiff_t seal, 
         Instance instance(subject);
         instance.stop_keeping_books();
         const lamina_corruption wanted = prepare(instance);
+        if (!expect(inner, wanted.address != nullptr, wanted.what)) {
+            return inner;
+        }
         inner.add_all(check_says(instance, wanted), "");
         flip(const_cast<void *>(wanted.address), 0, 0x01);
         instance.check(inner, "with the damage undone");
@@ -528,6 +532,7 @@ inline Findings lends(const lamina_subject &subject, std::size_t bytes, std::siz
 // The edges of a bump: sizes and alignments that just fit, or just don't. `step`: bytes that the first commit adds; 0
 // where all memory is there from the start.
 inline Findings bump_edges(const lamina_subject &subject, std::size_t capacity, std::size_t granule, std::size_t step) {
+    // Sizes are tried where there is room for them: a bump may have a single granule.
     return guarded([&] {
         Findings findings;
         const auto fresh_one = [&](const std::function<void(Instance &)> &body) {
@@ -573,41 +578,59 @@ inline Findings bump_edges(const lamina_subject &subject, std::size_t capacity, 
         };
         if (first % granule == 0) {
             fresh_one([&](Instance &instance) { // exactly what is there
-                expect(findings, instance.alloc(granule, 1) != nullptr && instance.alloc(first - granule, 1) != nullptr,
+                expect(findings, instance.alloc(granule, 1) != nullptr, "a granule was refused");
+                expect(findings, first == granule || instance.alloc(first - granule, 1) != nullptr,
                        "exactly what is there was refused");
                 committed(instance, "filled");
             });
             fresh_one([&](Instance &instance) { // with padding, exactly
                 const std::size_t align = granule * 2;
-                (void)instance.alloc(granule, 1);
-                void *const ptr = instance.alloc(first - align, align);
-                expect(findings, ptr != nullptr, "what fits behind its padding was refused");
-                committed(instance, "filled behind padding");
-            });
-            fresh_one([&](Instance &instance) { // padding that doesn't fit in what is there
-                (void)instance.alloc(first - 2 * granule, 1);
-                auto *const ptr = static_cast<unsigned char *>(instance.alloc(granule, 4096));
-                expect(findings, (ptr != nullptr) == (step != 0), "a block that needs more than there is, with its padding");
-                if (ptr != nullptr) {
-                    fill(ptr, granule, 1);
+                void *const start = instance.alloc(granule, 1);
+                if (first > align && address_of(start) % align == 0) {
+                    expect(findings, instance.alloc(first - align, align) != nullptr,
+                           "what fits behind its padding was refused");
+                    committed(instance, "filled behind padding");
                 }
             });
-            fresh_one([&](Instance &instance) { // the last chunk is a short one
-                expect(findings, instance.alloc(capacity - 2 * granule, 1) != nullptr && instance.alloc(granule, 1) != nullptr &&
-                       instance.alloc(granule, 1) != nullptr, "the end of all was refused");
-            });
-            if (step != 0 && capacity >= 4 * step) {
+            const auto all_but_two = [&](Instance &instance, std::size_t bytes) { // and what a block on a page would need then
+                const std::size_t size = bytes - 2 * granule;
+                void *const ptr = instance.alloc(size, 1);
+                expect(findings, ptr != nullptr, size, " bytes were refused");
+                return (4096 - (address_of(ptr) + size) % 4096) % 4096 + granule;
+            };
+            if (first > 2 * granule) {
+                fresh_one([&](Instance &instance) { // padding that doesn't fit in what is there
+                    const std::size_t needs = all_but_two(instance, first);
+                    auto *const ptr = static_cast<unsigned char *>(instance.alloc(granule, 4096));
+                    expect(findings, (ptr != nullptr) == (needs <= capacity - first + 2 * granule),
+                           "a block that needs more than there is, with its padding");
+                    if (ptr != nullptr) {
+                        fill(ptr, granule, 1);
+                    }
+                });
+            }
+            if (capacity > 2 * granule) {
+                fresh_one([&](Instance &instance) { // the last chunk is a short one
+                    (void)all_but_two(instance, capacity);
+                    expect(findings, instance.alloc(granule, 1) != nullptr && instance.alloc(granule, 1) != nullptr,
+                           "the end of all was refused");
+                });
+                fresh_one([&](Instance &instance) { // padding at the end of all
+                    if (all_but_two(instance, capacity) > 2 * granule) {
+                        expect(findings, instance.alloc(granule, 4096) == nullptr, "padding over the end was handed out");
+                        expect(findings, instance.alloc(2 * granule, 1) != nullptr, "the last bytes were refused");
+                    } else {
+                        expect(findings, instance.alloc(granule, 4096) != nullptr, "a block at a page's start was refused");
+                    }
+                });
+            }
+            if (step != 0 && capacity >= 4 * step && step / 2 % granule == 0) {
                 fresh_one([&](Instance &instance) {
                     expect(findings, instance.alloc(capacity - step - step / 2, 1) != nullptr, "nearly all was refused");
                     expect(findings, instance.alloc(step, 1) != nullptr, "a short chunk at the end was refused");
                     expect(findings, instance.alloc(step / 2, 1) != nullptr, "the end of all was refused");
                 });
             }
-            fresh_one([&](Instance &instance) { // the same at the end of all
-                (void)instance.alloc(capacity - 2 * granule, 1);
-                expect(findings, instance.alloc(granule, 4096) == nullptr, "padding over the end was handed out");
-                expect(findings, instance.alloc(2 * granule, 1) != nullptr, "the last bytes were refused");
-            });
             if (subject.resize != nullptr) {
                 fresh_one([&](Instance &instance) {
                     void *const ptr = instance.alloc(granule, 1);
@@ -621,6 +644,9 @@ inline Findings bump_edges(const lamina_subject &subject, std::size_t capacity, 
                     expect(findings, !subject.resize(instance.self(), nullptr, granule * 2, granule), "resize of NULL");
                     expect(findings, !subject.resize(instance.self(), ptr, granule, 0), "resize to nothing");
                     expect(findings, !subject.resize(instance.self(), ptr, 0, granule), "resize from nothing");
+                    if (capacity < 4 * granule) {
+                        return;
+                    }
                     void *const next = instance.alloc(granule + 1, 1);
                     (void)instance.alloc(granule, 1);
                     expect(findings, granule == 1 || subject.resize(instance.self(), next, granule + 1, 2 * granule),
@@ -854,7 +880,7 @@ inline Findings strangers(const lamina_subject &subject) {
     auto *const ptr = static_cast<unsigned char *>(instance.alloc());
     const auto usable = [&](const void *at) { return subject.usable_size(instance.self(), at); };
     expect(findings, usable(ptr) == subject.payload, "an object's usable size is ", usable(ptr), ", not ", subject.payload);
-    expect(findings, usable(ptr + 1) == 0, "a place inside an object has a usable size");
+    expect(findings, !detail::bytes_apart(subject) || usable(ptr + 1) == 0, "a place inside an object has a usable size");
     expect(findings, usable(nullptr) == 0, "NULL has a usable size");
     expect(findings, usable(&findings) == 0, "a local variable has a usable size");
     return findings;
