@@ -244,7 +244,7 @@ def diagnostics() -> str:
     known = registry.all_codes()
     out = ["# Diagnostics", "", _NOTE,
            "`lamina explain LAM014` prints one of these. A code keeps its number for ever; numbers that are missing are not "
-           "used. LAM029 is a note, LAM053 an error or a warning, all others are errors.", "", "| code | about |", "|---|---|"]
+           "used. LAM029 is a note, LAM053 an error or a warning, LAM065 a warning, all others are errors.", "", "| code | about |", "|---|---|"]
     out += [f"| [{it.id}](#{it.id.lower()}) | {_cell(it.title)} |" for it in known.values()]
     for it in known.values():
         out += ["", f"## {it.id}", "", f"**{it.title[0].upper()}{it.title[1:]}**", "", *_story(it.text)]

@@ -139,6 +139,15 @@ class Branch:
             return f"give {self.source.name} align = {align}"
         return f"{self.source_align} is the most that {self.source.name} gives"
 
+    def warn_of_unused(self, layer: Layer, param: str, given: int, least: int) -> None:
+        """A warning where a source was given `least` bytes more than a store of so many slots can ever reach."""
+        spare = given - self.region_bytes
+        if "count" in self.store.given and not self.store.x.grows and spare > least:
+            self.stack.diags.warning(
+                "LAM065", layer.where(param), f"{spare} of the {given} bytes can never be used",
+                notes=[(self.store.where("count"), f"{self.store.name} uses {self.region_bytes}, for this many slots")],
+                help=f"drop {param}: it then follows from {self.store.name}; or drop count: as many slots as fit")
+
     def report(self, code: str, layer: Layer, param: str | None, message: str, *, help: str | None = None,
                notes: Sequence[tuple[Span | None, str]] = ()) -> None:
         """An error of a layer or of one of its parameters. It is left out where it may only follow from a value that

@@ -38,6 +38,8 @@ def plan(layer: Layer, branch: Branch) -> None:
         branch.report("LAM058", layer, key, f"{given} bytes are too few for the {needed} that {branch.store.name} needs",
                       notes=[(branch.store.span, f"{branch.store.name} stands here")],
                       help=f'{key} = {needed} is the smallest that fits')
+    elif branch.declared:
+        branch.warn_of_unused(layer, "size" if p.size else "reserve", given, max(page, p.step if branch.lazy else 0))
     why = f"{given} asked for" if branch.declared else f"{needed} needed above"
     if rounded != given:
         why += f", rounded up to whole {'pages' if unit == page else 'huge pages'} of {unit}"

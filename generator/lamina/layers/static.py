@@ -24,6 +24,8 @@ def plan(layer: Layer, branch: Branch) -> None:
         branch.report("LAM058", layer, "bytes", f"{given} bytes are too few for the {needed} that {branch.store.name} "
                       "needs", notes=[(branch.store.span, f"{branch.store.name} stands here")],
                       help=f"bytes = {needed} is the smallest that fits")
+    elif p.bytes:
+        branch.warn_of_unused(layer, "bytes", given, branch.stack.options.page_size)
     if given > MOST:
         branch.report("LAM058", branch.store, "count", f"{needed} bytes are more than the {MOST} of the largest static "
                       "buffer", notes=[(layer.span, "the buffer is declared here")], help="take lamina.mmap, or fewer slots")
