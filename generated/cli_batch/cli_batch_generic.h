@@ -82,8 +82,9 @@ size_t cli_batch_generic_mark(const cli_batch_generic_t *self);
  */
 bool cli_batch_generic_rewind(cli_batch_generic_t *self, size_t mark);
 
-/* Grows or shrinks a block in place: the youngest block while there is room, any block to a smaller size;
- * else false, and nothing changed. `old_size` is what the block was asked for with. O(1). */
+/* Grows or shrinks a block in place: the youngest block while there is room, any other as far as the whole
+ * granules of CLI_BATCH_MIN_ALIGN bytes that it has; else false, and nothing changed. `old_size` is what the
+ * block was asked for, or last resized to. O(1). */
 bool cli_batch_generic_resize(cli_batch_generic_t *self, void *ptr, size_t old_size, size_t new_size);
 
 /* The same, or a copy at a new place: NULL, and the old block as it was, when there is no room. `ptr` NULL

@@ -322,32 +322,38 @@ TEST_CASE("db_audit: slab: a forged link in the metadata is noticed", "[slab]")
 TEST_CASE("db_audit: slab: links are signed with another key in each instance", "[slab]")
 {
     {
-        Instance one(db_audit_flat_subject);
-        Instance two(db_audit_flat_subject);
-        REQUIRE((one.alive() && two.alive()));
-        const auto key_of = [](Instance &instance) {
-            return reinterpret_cast<const unsigned char *>(
-                static_cast<db_audit_t *>(instance.self())->slab.key);
+        // One after the other: of some stacks there is one instance at a time.
+        using Key = std::array<std::uint64_t, 4>;
+        const auto key_of_another = [] {
+            Instance instance(db_audit_flat_subject);
+            REQUIRE(instance.alive());
+            const db_audit_t *const self = static_cast<db_audit_t *>(instance.self());
+            Key key;
+            static_assert(sizeof self->slab.key == sizeof key, "the start of a SipHash");
+            std::memcpy(key.data(), self->slab.key, sizeof key);
+            return key;
         };
-        CHECK(std::memcmp(key_of(one), key_of(two), 16) != 0);
+        const Key one = key_of_another();
+        CHECK(one != key_of_another());
         const auto drawn = lamina_os_calls.getrandom;
         lamina_os_calls.getrandom = [](void *out, std::size_t bytes, unsigned) {
             std::memset(out, 0x42, bytes);
             return static_cast<long>(bytes);
         };
-        Instance known(db_audit_flat_subject);
+        const Key known = key_of_another();
         lamina_os_calls.getrandom = drawn;
-        REQUIRE(known.alive());
         std::uint64_t start[4];
         std::memset(start, 0x42, 16);
         lamina_siphash_start(start);
-        CHECK(std::memcmp(key_of(known), start, sizeof start) == 0); // SipHash, under the key that was drawn
-        std::array<bool, 16> differs = {};                           // each byte of it is drawn
+        CHECK(std::memcmp(known.data(), start, sizeof start) == 0); // SipHash, under the key that was drawn
+        std::array<bool, 16> differs = {};                          // each byte of it is drawn
         for (unsigned more = 0; more != 8; ++more) {
-            Instance other(db_audit_flat_subject);
-            REQUIRE(other.alive());
+            const Key other = key_of_another();
             for (std::size_t byte = 0; byte != 16; ++byte) {
-                differs[byte] = differs[byte] || key_of(one)[byte] != key_of(other)[byte];
+                const auto at = [byte](const Key &key) {
+                    return reinterpret_cast<const unsigned char *>(key.data())[byte];
+                };
+                differs[byte] = differs[byte] || at(one) != at(other);
             }
         }
         for (const bool byte : differs) {
@@ -355,32 +361,38 @@ TEST_CASE("db_audit: slab: links are signed with another key in each instance", 
         }
     }
     {
-        Instance one(db_audit_generic_subject);
-        Instance two(db_audit_generic_subject);
-        REQUIRE((one.alive() && two.alive()));
-        const auto key_of = [](Instance &instance) {
-            return reinterpret_cast<const unsigned char *>(
-                static_cast<db_audit_generic_t *>(instance.self())->slab.key);
+        // One after the other: of some stacks there is one instance at a time.
+        using Key = std::array<std::uint64_t, 4>;
+        const auto key_of_another = [] {
+            Instance instance(db_audit_generic_subject);
+            REQUIRE(instance.alive());
+            const db_audit_generic_t *const self = static_cast<db_audit_generic_t *>(instance.self());
+            Key key;
+            static_assert(sizeof self->slab.key == sizeof key, "the start of a SipHash");
+            std::memcpy(key.data(), self->slab.key, sizeof key);
+            return key;
         };
-        CHECK(std::memcmp(key_of(one), key_of(two), 16) != 0);
+        const Key one = key_of_another();
+        CHECK(one != key_of_another());
         const auto drawn = lamina_os_calls.getrandom;
         lamina_os_calls.getrandom = [](void *out, std::size_t bytes, unsigned) {
             std::memset(out, 0x42, bytes);
             return static_cast<long>(bytes);
         };
-        Instance known(db_audit_generic_subject);
+        const Key known = key_of_another();
         lamina_os_calls.getrandom = drawn;
-        REQUIRE(known.alive());
         std::uint64_t start[4];
         std::memset(start, 0x42, 16);
         lamina_siphash_start(start);
-        CHECK(std::memcmp(key_of(known), start, sizeof start) == 0); // SipHash, under the key that was drawn
-        std::array<bool, 16> differs = {};                           // each byte of it is drawn
+        CHECK(std::memcmp(known.data(), start, sizeof start) == 0); // SipHash, under the key that was drawn
+        std::array<bool, 16> differs = {};                          // each byte of it is drawn
         for (unsigned more = 0; more != 8; ++more) {
-            Instance other(db_audit_generic_subject);
-            REQUIRE(other.alive());
+            const Key other = key_of_another();
             for (std::size_t byte = 0; byte != 16; ++byte) {
-                differs[byte] = differs[byte] || key_of(one)[byte] != key_of(other)[byte];
+                const auto at = [byte](const Key &key) {
+                    return reinterpret_cast<const unsigned char *>(key.data())[byte];
+                };
+                differs[byte] = differs[byte] || at(one) != at(other);
             }
         }
         for (const bool byte : differs) {
@@ -843,18 +855,26 @@ TEST_CASE("db_audit: canary: one byte behind the payload is watched", "[canary]"
 TEST_CASE("db_audit: canary: the secret differs from instance to instance", "[canary]")
 {
     {
-        Instance one(db_audit_flat_subject);
-        Instance two(db_audit_flat_subject);
-        REQUIRE((one.alive() && two.alive()));
-        CHECK(static_cast<db_audit_t *>(one.self())->canary.secret !=
-              static_cast<db_audit_t *>(two.self())->canary.secret);
+        // One after the other: of some stacks there is one instance at a time.
+        const auto secret_of_another = [] {
+            Instance instance(db_audit_flat_subject);
+            REQUIRE(instance.alive());
+            const db_audit_t *const self = static_cast<const db_audit_t *>(instance.self());
+            return self->canary.secret;
+        };
+        const std::uint64_t one = secret_of_another();
+        CHECK(one != secret_of_another());
     }
     {
-        Instance one(db_audit_generic_subject);
-        Instance two(db_audit_generic_subject);
-        REQUIRE((one.alive() && two.alive()));
-        CHECK(static_cast<db_audit_generic_t *>(one.self())->canary.secret !=
-              static_cast<db_audit_generic_t *>(two.self())->canary.secret);
+        // One after the other: of some stacks there is one instance at a time.
+        const auto secret_of_another = [] {
+            Instance instance(db_audit_generic_subject);
+            REQUIRE(instance.alive());
+            const db_audit_generic_t *const self = static_cast<const db_audit_generic_t *>(instance.self());
+            return self->canary.secret;
+        };
+        const std::uint64_t one = secret_of_another();
+        CHECK(one != secret_of_another());
     }
 }
 

@@ -132,8 +132,9 @@ LAMINA_INLINE bool game_frame_rewind(game_frame_t *self, size_t mark)
 /* Frees every object at once; the memory is kept for new ones. */
 void game_frame_reset(game_frame_t *self);
 
-/* Grows or shrinks a block in place: the youngest block while there is room, any block to a smaller size;
- * else false, and nothing changed. `old_size` is what the block was asked for with. O(1). */
+/* Grows or shrinks a block in place: the youngest block while there is room, any other as far as the whole
+ * granules of GAME_FRAME_MIN_ALIGN bytes that it has; else false, and nothing changed. `old_size` is what the
+ * block was asked for, or last resized to. O(1). */
 bool game_frame_resize(game_frame_t *self, void *ptr, size_t old_size, size_t new_size);
 
 /* The same, or a copy at a new place: NULL, and the old block as it was, when there is no room. `ptr` NULL

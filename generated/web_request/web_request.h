@@ -139,8 +139,9 @@ LAMINA_INLINE bool web_request_rewind(web_request_t *self, size_t mark)
 /* Frees every object at once; memory above a limit goes back to the system. */
 void web_request_reset(web_request_t *self);
 
-/* Grows or shrinks a block in place: the youngest block while there is room, any block to a smaller size;
- * else false, and nothing changed. `old_size` is what the block was asked for with. O(1). */
+/* Grows or shrinks a block in place: the youngest block while there is room, any other as far as the whole
+ * granules of WEB_REQUEST_MIN_ALIGN bytes that it has; else false, and nothing changed. `old_size` is what
+ * the block was asked for, or last resized to. O(1). */
 bool web_request_resize(web_request_t *self, void *ptr, size_t old_size, size_t new_size);
 
 /* The same, or a copy at a new place: NULL, and the old block as it was, when there is no room. `ptr` NULL

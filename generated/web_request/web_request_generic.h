@@ -95,8 +95,9 @@ size_t web_request_generic_mark(const web_request_generic_t *self);
  */
 bool web_request_generic_rewind(web_request_generic_t *self, size_t mark);
 
-/* Grows or shrinks a block in place: the youngest block while there is room, any block to a smaller size;
- * else false, and nothing changed. `old_size` is what the block was asked for with. O(1). */
+/* Grows or shrinks a block in place: the youngest block while there is room, any other as far as the whole
+ * granules of WEB_REQUEST_MIN_ALIGN bytes that it has; else false, and nothing changed. `old_size` is what
+ * the block was asked for, or last resized to. O(1). */
 bool web_request_generic_resize(web_request_generic_t *self, void *ptr, size_t old_size, size_t new_size);
 
 /* The same, or a copy at a new place: NULL, and the old block as it was, when there is no room. `ptr` NULL

@@ -101,7 +101,7 @@ add("handler_bytes", {}, lamina.mmap { size = "64 KiB" }, lamina.bump {},
   lamina.watermark { levels = { 1000, "50 %" }, edge = "both", handler = "t_handler_bytes_told" })
 
 -- What no other stack of the matrix asks for.
-add("large_pages", { page_size = 65536 }, lamina.mmap {}, lamina.slab { payload = 1, count = 8, align = 65536 })
+add("large_pages", { page_size = 65536 }, lamina.mmap {}, lamina.slab { payload = 1, count = 8, align = 4096 })
 add("large_pages_lazy", { page_size = 16384 }, lamina.mmap { reserve = "1 MiB", commit = "lazy" }, lamina.guard {}, lamina.slab { slot = 64 })
 add("real_time", { real_time = true }, lamina.mmap { populate = true }, lamina.slab { slot = 64, count = 100, free_map = "bitmap" },
   lamina.poison {}, lamina.statistics {})

@@ -6,11 +6,15 @@ from ..descriptor import Choice, Descriptor, Flag, Name, Param, Role, Size
 from ..model import Branch, Layer
 
 
+#: Every system's pages are aligned to this.
+SMALLEST_PAGE = 4096
+
+
 def shape(layer: Layer, branch: Branch) -> None:
     p, x = layer.p, layer.x
     page = branch.stack.options.page_size
     branch.os_memory = True
-    branch.source_align = page
+    branch.source_align = min(page, SMALLEST_PAGE)  # a system's pages may be smaller than those of the layout
     branch.lazy = p.commit == "lazy"
     branch.reserved = branch.lazy or branch.guard is not None
     branch.grows = True

@@ -151,11 +151,14 @@ inline Findings watched_byte(const lamina_subject &subject, bool freed, std::ptr
 // An object in quarantine whose seal, its own slot's address, is written over: check(), the object's turn and destroy
 // report the word. `seal` and `slot`: where seal and slot lie, in bytes from the payload's start.
 inline Findings broken_seal(const lamina_subject &subject, std::ptrdiff_t seal, std::ptrdiff_t slot) {
+    std::vector<void *> others;
     const auto prepare = [&](Instance &instance) {
-        unsigned char *const block = detail::middle(detail::three_blocks(instance));
+        others = detail::three_blocks(instance);
+        unsigned char *const block = detail::middle(others);
         if (block == nullptr) {
             return damage("", "no object to be had", nullptr);
         }
+        others.erase(std::find(others.begin(), others.end(), block));
         instance.free(block);
         flip(block, seal, 0x01);
         std::uintptr_t found = 0; // as the bytes lie in memory, on machines of either byte order
@@ -179,7 +182,13 @@ inline Findings broken_seal(const lamina_subject &subject, std::ptrdiff_t seal, 
         instance.check(inner, "with the damage undone");
         return inner;
     });
-    findings.add_all(reports(subject, prepare, [](Instance &instance) { detail::use_all(instance); }), "in use");
+    const auto use = [&](Instance &instance) {
+        for (void *const ptr : others) { // of a small store there may be no other that pushes it out
+            instance.free(ptr);
+        }
+        detail::use_all(instance);
+    };
+    findings.add_all(reports(subject, prepare, use), "in use");
     findings.add_all(reports(subject, prepare, [](Instance &instance) { instance.destroy(); }), "destroyed");
     return findings;
 }
