@@ -111,5 +111,9 @@ add("freestanding_bump", { target = "freestanding" }, lamina.caller { align = 8 
 add("noreserve", {}, lamina.mmap { noreserve = true }, lamina.slab { slot = 64, count = 256 })
 add("huge_1g_fallback", {}, lamina.mmap { huge_pages = "1G", huge_fallback = true }, lamina.slab { slot = 4096, count = 100 })
 add("fault_always", {}, lamina.mmap {}, lamina.slab { slot = 64, count = 100 }, lamina.fault { mode = "always" }, lamina.statistics {})
+add("fault_after", {}, lamina.mmap {}, lamina.slab { slot = 64, count = 100 }, lamina.fault { mode = "after", n = 5 })
+add("guard_behind", {}, lamina.mmap {}, lamina.guard { head = false }, lamina.slab { slot = 64, count = 100 }, lamina.poison { verify = true })
+add("zeroize_free", {}, lamina.static { place = "handle" }, lamina.slab { slot = 64, count = 60 },
+  lamina.zeroize { on_free = true, on_destroy = false })
 
 return stacks
