@@ -425,3 +425,38 @@ TEST_CASE("memory is told apart: reserved, usable, resident") {
     REQUIRE(::munmap(base, 16 * page) == 0);
     CHECK(range_use(base, 16 * page).mapped == 0);
 }
+
+TEST_CASE("a failed platform call is excused by its whole name only") {
+    lamina_subject subject = toy_slab_flat_subject;
+    subject.tolerated_calls = "get_mempolicy mbind";
+    for (const char *const listed : {"mbind", "get_mempolicy", "name_range"}) {
+        CHECK(detail::tolerates(subject, listed));
+    }
+    for (const char *const other : {"", " ", "bind", "get_mempolicy mbind", "mmap"}) {
+        CHECK_FALSE(detail::tolerates(subject, other));
+    }
+    subject.tolerated_calls = nullptr;
+    CHECK(detail::tolerates(subject, "name_range"));
+    CHECK_FALSE(detail::tolerates(subject, ""));
+    CHECK_FALSE(detail::tolerates(subject, "mbind"));
+}
+
+TEST_CASE("failures of one life are not held against the next") {
+    lamina_fail_at(1, ENOMEM); // as a life before may leave it: one failure counted, and none to come
+    CHECK(lamina_os_calls.getcpu(nullptr, nullptr) != 0);
+    REQUIRE(lamina_calls_failed() == 1);
+    PlatformLedger ledger;
+    Findings findings;
+    (void)detail::FaultyLife(toy_slab_flat_subject, ledger, detail::Failing::releasing, 1, ENOMEM).run(findings);
+    INFO(findings.text());
+    CHECK(findings.clean());
+}
+
+TEST_CASE("lent memory lies alike each time, and is aligned to nothing more than asked for") {
+    std::vector<GuardedMemory> all;
+    for (std::size_t i = 0; i < 8; ++i) {
+        all.emplace_back(100 + i * 1000, 64);
+        CHECK(address_of(all.back().data()) % 8192 == 64);
+    }
+    CHECK(address_of(GuardedMemory(10, 8192).data()) % 16384 == 8192);
+}
