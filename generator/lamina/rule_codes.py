@@ -338,14 +338,14 @@ Look at which layers the stack can do without, at their cheaper forms (`lamina e
 raise the budget.  Another version of the compiler may need an instruction more or less.
 """),
     Code("LAM065", "memory that is never used", """\
-A warning: the source is given more than a page, or with a lazy commit more than a commit step, beyond what the store can
-ever hand out.  A slab with a count has so many slots and no more, however large the range is; it doesn't grow into it
-unless it is told to.
+A warning: the source is given more than a page (with a lazy commit, more than a commit step) beyond what the store can
+ever hand out.  A slab with a count has so many slots and no more, however large the range is; it doesn't grow into
+the rest unless it is told to.
 
-    lamina.mmap { reserve = "1 MiB", commit = "lazy" }, lamina.slab { slot = 32, count = 64 }      -- LAM065: 2 KiB are used
+    lamina.mmap { reserve = "1 MiB", commit = "lazy" }, lamina.slab { slot = 32, count = 64 }      -- LAM065: 2 KiB used
 
-Drop the source's size, which then follows from the store; or drop the count, for as many slots as the source holds; or
-say `growth = "extend"`, for chunks of `count` slots.
+Drop the source's size, which then follows from the store; or drop the count, for as many slots as the source holds;
+or say `growth = "extend"`, for chunks of `count` slots.
 """),
 )
 
