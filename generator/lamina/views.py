@@ -222,6 +222,7 @@ def common(composer: Composer, form: Form, generic: bool, spec: str, command: st
     S.check_text = "\n".join(f"/* {layer.name} */\n{text}" if len(stack.branches) == 1 else
                              f"{{ /* {layer.id} */\n{text}\n}}" for layer, text in checks)
     S.api_source = composer.pieces("api_source", form)
+    S.stand_ins = [piece.text for piece in composer.pieces("stand_in", form)]
     S.api_declarations = composer.pieces("api_declarations", form)
     S.api_inline = composer.pieces("api", form)
     S.types = composer.pieces("types", form)

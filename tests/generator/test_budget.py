@@ -110,6 +110,14 @@ def test_every_way_to_get_memory_and_a_handle_can_be_measured(spec):
 
 
 @counted
+def test_a_handler_of_the_program_is_stood_in_for(spec):
+    costs = costs_of(spec("""return lamina.stack "told" {
+      lamina.mmap {}, lamina.slab { slot = 64, count = 100 },
+      lamina.watermark { levels = { 50 }, edge = "both", handler = "somebody" } }"""))
+    assert costs["told", "flat"]["pair"] < costs["told", "generic"]["pair"]
+
+
+@counted
 def test_over_budget_is_told_with_its_place(spec):
     path = spec("""return lamina.stack "tight" {
   budget = { alloc = 4, free = 100, pair = 15 },

@@ -68,7 +68,7 @@ def _program(stack: Stack, spec: str, form: str, folder: Path) -> Program:
         buffer = f"{stack.name.upper()}_BYTES_FOR({room})" if renderer.S.footprint else "1U << 20"
     main = renderer.env.get_template("tools/budget.c.j2").render(
         P=S.p, T=S.t, header=f"{name}.h", sized=S.sized, frees=S.can.free, resets=S.can.reset, objects=objects,
-        static=S.static_instance and form == "flat", buffer=buffer, align=align)
+        static=S.static_instance and form == "flat", buffer=buffer, align=align, stand_ins=S.stand_ins)
     folder.mkdir(parents=True)
     for file, text in {**files, "main.c": main}.items():
         (folder / file).write_text(text, encoding="utf-8")

@@ -115,7 +115,7 @@ def _context(stack: Stack, S: SimpleNamespace, kind: str, can: set[str]) -> dict
         "align": _alignment(stack, S), "frees": int(general or "frees" in can), "resets": int(not general and "resets" in can),
         "marks": int(not general and "marks" in can), "general": int(general), "promised": 0 if S.sized else S.align,
         "resizable": own and S.can.resize, "static": S.static_instance and kind != "generic", "buffer": buffer,
-        "buffer_align": buffer_align, "refuses": S.fault and own and kind != "floor",
+        "buffer_align": buffer_align, "refuses": S.fault and own and kind != "floor", "stand_ins": S.stand_ins if own else [],
     }
 
 

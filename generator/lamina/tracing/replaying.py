@@ -30,7 +30,8 @@ MALLOC_ALIGN = 16  # what malloc promises without being asked
 
 #: What subject.h.j2 asks, where there is no stack.
 BARE = {"header": "", "P": "", "T": "", "sized": 1, "payload": 0, "room": 65536, "align": 16, "frees": 1, "resets": 0, "marks": 0,
-        "promised": 0, "resizable": False, "static": False, "buffer": "", "buffer_align": 16, "refuses": False}
+        "promised": 0, "resizable": False, "static": False, "buffer": "", "buffer_align": 16, "refuses": False,
+        "stand_ins": []}
 
 Tell = Callable[[str], None]
 
