@@ -219,7 +219,7 @@ size_t auth_service_capacity(const auth_service_t *self)
 
 size_t auth_service_in_use(const auth_service_t *self)
 {
-    size_t used = self->slab.carved;
+    size_t used = self->slab.carved - auth_service_held(self);
     /* a list that leaves the slab or runs in a circle ends the count: what it hides counts as in use */
     for (const unsigned char *slot = self->slab.head;
          (lamina_rotr((uintptr_t)slot - (uintptr_t)self->slab.base, AUTH_SERVICE_SLOT_SHIFT) <
@@ -228,7 +228,6 @@ size_t auth_service_in_use(const auth_service_t *self)
          slot = (unsigned char *)lamina_load_ptr(slot)) {
         used--;
     }
-    used -= auth_service_held(self);
 
     return used;
 }

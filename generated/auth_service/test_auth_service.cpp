@@ -231,12 +231,16 @@ TEST_CASE("auth_service: slab: check tells what is wrong with the free list", "[
         lamina_store_ptr(link, outside);
         contract::check_says(instance,
                              damage("slab", "free list leaves the slab", outside, 0, carved, carved));
+        const std::size_t rest = std::min<std::size_t>(instance.subject().held, 2U);
+        CHECK(instance.subject().in_use(instance.self()) ==
+              carved - 1U - rest); // what a list hides counts as in use
         lamina_store_ptr(link, outside + AUTH_SERVICE_SLOT_BYTES);
         contract::check_says(instance, damage("slab", "free list leaves the slab",
                                               outside + AUTH_SERVICE_SLOT_BYTES, 0, carved, carved + 1U));
         lamina_store_ptr(link, slot);
         contract::check_says(instance,
                              damage("slab", "free list runs in a circle", slot, 0, carved, carved + 1U));
+        CHECK(instance.subject().in_use(instance.self()) == 0U); // it ends
         lamina_store_ptr(link, next);
         if (instance.subject().owns != nullptr) {
             CHECK_FALSE(instance.subject().owns(instance.self(), outside));
@@ -277,12 +281,16 @@ TEST_CASE("auth_service: slab: check tells what is wrong with the free list", "[
         lamina_store_ptr(link, outside);
         contract::check_says(instance,
                              damage("slab", "free list leaves the slab", outside, 0, carved, carved));
+        const std::size_t rest = std::min<std::size_t>(instance.subject().held, 2U);
+        CHECK(instance.subject().in_use(instance.self()) ==
+              carved - 1U - rest); // what a list hides counts as in use
         lamina_store_ptr(link, outside + AUTH_SERVICE_SLOT_BYTES);
         contract::check_says(instance, damage("slab", "free list leaves the slab",
                                               outside + AUTH_SERVICE_SLOT_BYTES, 0, carved, carved + 1U));
         lamina_store_ptr(link, slot);
         contract::check_says(instance,
                              damage("slab", "free list runs in a circle", slot, 0, carved, carved + 1U));
+        CHECK(instance.subject().in_use(instance.self()) == 0U); // it ends
         lamina_store_ptr(link, next);
         if (instance.subject().owns != nullptr) {
             CHECK_FALSE(instance.subject().owns(instance.self(), outside));

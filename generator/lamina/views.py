@@ -238,11 +238,7 @@ def _in_use(composer: Composer, form: Form) -> str:
     """Statements that leave the number of objects, or bytes, in use in `used`."""
     texts = []
     for branch in composer.stack.branches:
-        text = composer.macro(branch.store, "in_use", branch, form)
-        if composer.macro(branch.store, "counts_held", branch, form):
-            held = [composer.macro(b, "held_terms", branch, form) for b in branch.blocks]
-            text += "".join(f"\nused -= {h};" for h in held if h)
-        texts.append(text)
+        texts.append(composer.macro(branch.store, "in_use", branch, form))
     if len(texts) == 1:
         return texts[0]
     blocks = [re.sub(r"\bused\b", "mine", text) + "\nused += mine;" for text in texts]

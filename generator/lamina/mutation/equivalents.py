@@ -54,6 +54,12 @@ TABLE: tuple[Equivalent, ...] = (
                about=r"memset \( self -> slab \. live|lamina_atomic_exchange|watermark_crossed"),
     Equivalent("counted before it is shown", "swap-statements", "walk", r"visit\(context",
                "The count is a local variable, which the visitor can't see; it is returned when all were visited."),
+    Equivalent("told to a tool", ".*", ".*", r"lamina_annotate_\w+\(",
+               "In the build that the tests run in the call is empty: it is for AddressSanitizer and Valgrind, in whose builds "
+               "tests/integration/test_annotations.py holds each of these calls."),
+    Equivalent("not ready and nothing to do", "delete-statement", "destroy", r"^\s*return;",
+               "Behind it nothing happens but that tools are told, and `ready` becomes what it is.",
+               text=r"_ready\) \{\s*return;\s*\}\s*lamina_annotate_end\([^;]*;\s*\w+_ready = false;"),
     Equivalent("peak reached again", "boundary", "alloc", r"> self->statistics\.peak",
                "Where both are equal, the peak is set to what it is.", about="> becomes >="),
     Equivalent("level looked at in vain", "boundary", "free", r"watermark\.live < self->watermark\.rearm",

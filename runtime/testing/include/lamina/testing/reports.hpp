@@ -465,6 +465,7 @@ inline Findings larger_pages(const lamina_subject &subject) {
             ++current()->calls;
             return 0;
         }
+        static int ask_mapped(void *, std::size_t) { return 0; } // so that whoever gives back what isn't there goes on
         static void *mmap(void *at, std::size_t bytes, int rights, int flags, int file, long offset) {
             ++current()->calls;
             return current()->before.mmap(at, bytes, rights, flags, file, offset);
@@ -483,6 +484,7 @@ inline Findings larger_pages(const lamina_subject &subject) {
         lamina_fail_at(0, 0); // the runtime forgets the page size that it knows
         lamina_os_calls.sysconf = &Table::sysconf;
         lamina_os_calls.munmap = &Table::munmap;
+        lamina_os_calls.ask_mapped = &Table::ask_mapped;
         lamina_os_calls.mmap = &Table::mmap;
         lamina_set_last_os_error(0);
         const lamina_status status = instance.start();
