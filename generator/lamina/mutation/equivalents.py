@@ -54,7 +54,7 @@ TABLE: tuple[Equivalent, ...] = (
                about=r"memset \( self -> slab \. live|lamina_atomic_exchange|watermark_crossed"),
     Equivalent("counted before it is shown", "swap-statements", "walk", r"visit\(context",
                "The count is a local variable, which the visitor can't see; it is returned when all were visited."),
-    Equivalent("told to a tool", ".*", ".*", r"lamina_annotate_\w+\(",
+    Equivalent("told to a tool", "swap-statements|delete-statement|arithmetic|literal|product", ".*", r"lamina_annotate_\w+\(",
                "In the build that the tests run in the call is empty: it is for AddressSanitizer and Valgrind, in whose builds "
                "tests/integration/test_annotations.py holds each of these calls."),
     Equivalent("not ready and nothing to do", "delete-statement", "destroy", r"^\s*return;",
