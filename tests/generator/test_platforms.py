@@ -81,6 +81,7 @@ def test_a_suite_that_ends_well_has_passed():
     (GOOD.replace("suite:", "sweet:"), 0),                        # no end
     (GOOD.replace("1 ok", "2 ok"), 0),                            # a line is lost
     ("", 0), ("", 139),
+    ("skipped numa | nodes | none here\nsuite: 0 ok, 0 failed, 1 skipped\n", 0),
     (GOOD.replace("ok memory | pages", "failed memory | pages | f.c:1: x").replace("1 ok, 0 f", "0 ok, 1 f"), 1),
 ])
 def test_anything_else_has_failed(text, status):
@@ -108,8 +109,9 @@ def without(**changes):
     return platforms.Platform(**{**data, **changes})
 
 
-def test_what_is_missing_is_named_and_skipped_is_not_passed(monkeypatch):
+def test_what_is_missing_is_named_and_skipped_is_not_passed(monkeypatch, tmp_path):
     monkeypatch.setattr(command, "platforms", lambda: [without()])
+    monkeypatch.setenv("LAMINA_BUILD_DIR", str(tmp_path))
     invoke = CliRunner().invoke
     done = invoke(command.main, [])
     assert done.exit_code == 77
@@ -120,6 +122,19 @@ def test_what_is_missing_is_named_and_skipped_is_not_passed(monkeypatch):
     assert listed.exit_code == 0 and "lacks: apt-get install gcc-mars qemu-mars" in listed.output
     needs = invoke(command.main, ["--needs"])
     assert needs.output.splitlines() == ["apt gcc-mars", "apt qemu-mars", "npm @mars/zig"]
+
+
+@pytest.mark.parametrize("how", ["passed", "skipped", "quick"])
+def test_the_page_takes_no_earlier_run_for_one_that_is_skipped_or_quick(monkeypatch, tmp_path, how):
+    monkeypatch.setenv("LAMINA_BUILD_DIR", str(tmp_path))
+    monkeypatch.setattr(command, "platforms", lambda: [without()])
+    monkeypatch.setattr(command.page, "text", lambda *_: "a page")
+    earlier = results.Result("mars", ok={"memory": ["pages"]}, whole=how != "quick")
+    earlier.store()
+    words = ["--page-only"] if how != "skipped" else []
+    done = CliRunner().invoke(command.main, [*words, "--markdown", str(tmp_path / "page.md")])
+    assert (tmp_path / "page.md").exists() == (how == "passed")
+    assert how == "passed" or "it lacks mars" in done.output
 
 
 def test_a_compiler_that_fails_fails_the_platform(monkeypatch, tmp_path):

@@ -75,6 +75,8 @@ class Result:
             self.failed.append(f"{name}: status {status}: " + "\n      ".join(wrong[-25:]))
 
     def settle(self) -> None:
+        if self.state == "passed" and not self.failed and not self.passed_cases:
+            self.failed.append("no case passed: what only skips shows nothing")
         if self.failed:
             self.state = "failed"
 
