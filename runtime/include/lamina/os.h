@@ -4,8 +4,9 @@
  *
  * Rules that hold for every function below:
  * - NULL or false means failure. Then lamina_last_os_error() holds the reason, nothing that the call made stays
- *   mapped, and what was there before is as it was, unless the function says otherwise. Success leaves the last
- *   error alone.
+ *   mapped, and what was there before is as it was, unless the function says otherwise. A range that begins in a
+ *   mapping and ends where nothing is mapped is the exception: the system refuses it at the first hole, having acted on
+ *   what lies before. Success leaves the last error alone.
  * - A request that can't make sense is refused before the platform is asked, with EINVAL (LAMINA_OS_ERROR_INVALID,
  *   which is 87 on Windows): a size of zero, a size that overflows when rounded up to whole pages, an address that is null or not on a page
  *   boundary, a range that wraps around the end of the address space, an unknown flag. What the platform can't do at

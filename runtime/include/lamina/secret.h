@@ -14,8 +14,9 @@ LAMINA_EXTERN_C_BEGIN
 
 /* Keeps a usable range's pages in physical memory: none is written to swap. They are brought in first, so that no
  * later touch can fail. What the process may lock is limited (RLIMIT_MEMLOCK; the working set on Windows, which is
- * made larger as needed): ENOMEM, EPERM or EAGAIN. On failure no page of the range is left locked that this call
- * locked. Locks don't nest, end with the mapping, and aren't inherited by the child of a fork. */
+ * made larger as needed): ENOMEM, EPERM or EAGAIN. On failure no page of the range is left locked, not even one
+ * that was locked before: don't lock ranges that overlap. Locks don't nest, end with the mapping, and aren't inherited
+ * by the child of a fork. */
 LAMINA_NODISCARD bool lamina_os_lock(void *p, size_t bytes);
 
 /* The same, but each page is locked when it is first touched, which suits a large range of which little will be

@@ -7,12 +7,17 @@
 #include "mapped.h"
 #include "platform.h"
 
-/* Puts fresh zero pages in place of a range, which is how this system gives pages back for certain: its advice to do
- * so leaves the contents where they are until memory is short. */
+/* Puts fresh zero pages in place of a range, which is how this system gives pages back for certain: its advice to
+ * do so leaves the contents where they are until memory is short. Where nothing is mapped nothing must be there
+ * afterwards, which a fixed mapping doesn't ask. */
 static bool map_anew(void *p, size_t pages, int rights, int flags)
 {
+    if (!lamina_posix_is_mapped_(p, pages)) {
+        return false;
+    }
     const int kind = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | flags;
-    return (PLATFORM(mmap)(p, pages, rights, kind, LAMINA_ANONYMOUS_FILE, 0) != MAP_FAILED) || lamina_refuse_(errno);
+    return (PLATFORM(mmap)(p, pages, rights, kind, LAMINA_ANONYMOUS_FILE, 0) != MAP_FAILED) ||
+           lamina_refuse_(errno);
 }
 
 #define HUGE_ANY (LAMINA_MAP_HUGE_2M | LAMINA_MAP_HUGE_1G | LAMINA_MAP_HUGE_TRANSPARENT)
@@ -23,9 +28,9 @@ void *lamina_os_map_ex(size_t bytes, unsigned flags, size_t *page_got)
 {
     const bool fallback = (flags & LAMINA_MAP_HUGE_FALLBACK) != 0U;
     const bool huge = (flags & HUGE_ANY) != 0U;
-    const int noreserve = ((flags & LAMINA_MAP_NORESERVE) != 0U) ? MAP_NORESERVE : 0;
-    if (((flags & ~MAP_ALL_FLAGS) != 0U) || (fallback && !huge) ||
-        (((flags & HUGE_EXPLICIT) != 0U) && (noreserve != 0)) || (bytes == 0U)) {
+    const bool noreserve = (flags & LAMINA_MAP_NORESERVE) != 0U;
+    if (((flags & ~MAP_ALL_FLAGS) != 0U) || (fallback && !huge) || (((flags & HUGE_EXPLICIT) != 0U) && noreserve) ||
+        (bytes == 0U)) {
         return lamina_refuse_null_(EINVAL);
     }
     const size_t page = lamina_os_page_size();
@@ -33,10 +38,10 @@ void *lamina_os_map_ex(size_t bytes, unsigned flags, size_t *page_got)
     if (pages == 0U) {
         return NULL;
     }
-    if (huge && !fallback) {
-        return lamina_refuse_null_(ENOTSUP);
+    if ((huge && !fallback) || noreserve) {
+        return lamina_refuse_null_(ENOTSUP); /* every mapping is charged here, or none: the flag changes nothing */
     }
-    void *const p = lamina_posix_map_(pages, 1U, PROT_READ | PROT_WRITE, noreserve);
+    void *const p = lamina_posix_map_(pages, 1U, PROT_READ | PROT_WRITE, 0);
     if ((p != NULL) && ((flags & LAMINA_MAP_POPULATE) != 0U)) {
         lamina_touch_pages_(p, pages);
     }
@@ -66,15 +71,17 @@ bool lamina_os_purge(void *p, size_t bytes, lamina_os_contents *contents)
         return lamina_refuse_(EINVAL);
     }
     const size_t pages = lamina_range_(p, bytes);
-    const bool ok = (pages != 0U) && ((PLATFORM(madvise)(p, pages, MADV_FREE_REUSABLE) == 0) ||
-                                      (PLATFORM(madvise)(p, pages, MADV_FREE) == 0) || lamina_refuse_(errno));
+    const bool ok = (pages != 0U) && lamina_posix_is_mapped_(p, pages) &&
+                    ((PLATFORM(madvise)(p, pages, MADV_FREE_REUSABLE) == 0) ||
+                     (PLATFORM(madvise)(p, pages, MADV_FREE) == 0) || lamina_refuse_(errno));
     if (ok) {
         *contents = LAMINA_CONTENTS_UNDEFINED;
     }
     return ok;
 }
 
-/* Refused for pages that were freed by the plain advice, which is no failure: those are on the account as they are. */
+/* Refused for pages that were freed by the plain advice, which is no failure: those are on the account as they are.
+ */
 bool lamina_os_reuse(void *p, size_t bytes)
 {
     const size_t pages = lamina_range_(p, bytes);

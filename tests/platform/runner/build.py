@@ -115,7 +115,7 @@ def generate(platform: Platform) -> tuple[Path, list[Stack], list[str]]:
     shutil.rmtree(folder, ignore_errors=True)
     taken: list[Stack] = []
     refused: list[str] = []
-    options = Options(str(folder), target=platform.target)
+    options = Options(str(folder), target=platform.target, formatted=False)
     everything = Options(str(folder))
     for spec in specs(platform):
         diags = Diagnostics()
@@ -126,7 +126,7 @@ def generate(platform: Platform) -> tuple[Path, list[Stack], list[str]]:
         taken += stacks
         refused += sorted(names - {stack.name for stack in stacks})
         outputs = [render_stack(stack, spec, inputs, options) for stack in stacks]
-        emit.write(dict(emit.finish(outputs, options, False)), str(folder))
+        emit.write(emit.finish(outputs), str(folder), [])
     return folder, taken, refused
 
 

@@ -41,12 +41,12 @@ def nodes(platform: Platform) -> build.Built:
 
     folder = platform.folder / "nodes-generated"
     shutil.rmtree(folder, ignore_errors=True)
-    options = Options(str(folder), generic=False, tests=False, target=platform.target)
+    options = Options(str(folder), generic=False, tests=False, target=platform.target, formatted=False)
     diags = Diagnostics()
     outputs = load_all([str(build.ROOT / "specs" / "numa_slab.lua"), str(SUITE / "nodes.lua")], options, diags)
     if not diags.ok:
         raise build.Broken("nodes.lua is refused: " + diags.render(False))
-    emit.write(dict(emit.finish(outputs, options, False)), str(folder))
+    emit.write(emit.finish(outputs), str(folder), [])
     names = [output.stack.name for output in outputs]
     sources = [*build.runtime_sources(platform), SUITE / "suite.c", *build.host_sources(platform), SUITE / "part_machine.c",
                *(folder / name / f"{name}.c" for name in names)]
