@@ -128,7 +128,8 @@ def build(cc: str, folder: Path, name: str, *flags: str) -> Path:
 
 
 #: Parameters of the stores and of what writes into slots: each goes to free blocks in its own way.
-LONG_STACKS = sorted((tree.ROOT / "tests" / "stacks").glob("*.lua"))
+#: Those of edges.lua are too small for the program, or leave a handler to it.
+LONG_STACKS = sorted(set((tree.ROOT / "tests" / "stacks").glob("*.lua")) - {tree.ROOT / "tests" / "stacks" / "edges.lua"})
 
 
 @pytest.mark.skipif(not tree.LONG, reason="minutes long: set LAMINA_LONG=1")
