@@ -565,6 +565,26 @@ def test_a_library_of_the_users_own_is_measured(spec, folder):
     assert stack_of(document, "pool")["verdict"] == "no verdict: system malloc was not measured"
 
 
+def test_the_environment_of_the_caller_chooses_and_sets_up_no_allocator(tmp_path, monkeypatch):
+    (tmp_path / "driver").write_text("#!/bin/sh\nexec env\n")
+    (tmp_path / "driver").chmod(0o755)
+    audit = library(tmp_path, "audit", "unsigned la_version(unsigned version) { return version; }")
+    other = library(tmp_path, "other", "int nothing;")
+    taken = {"LD_PRELOAD": str(other), "LD_AUDIT": str(audit), "GLIBC_TUNABLES": "glibc.malloc.arena_max=1", "MALLOC_ARENA_MAX": "1",
+             "MALLOC_CONF": "narenas:1", "JE_MALLOC_CONF": "narenas:1", "MIMALLOC_VERBOSE": "0", "TCMALLOC_SAMPLE_PARAMETER": "0"}
+    left = {"LD_LIBRARY_PATH": "/nowhere", "LAMINA_KEPT": "yes", "MY_MALLOC_CONF": "kept"}
+    for name, value in {**taken, **left}.items():
+        monkeypatch.setenv(name, value)
+
+    def seen(own):
+        subject = subjects.Subject("malloc", "general", "malloc", tmp_path, own)
+        return dict(line.split("=", 1) for line in subject.run([]).splitlines() if "=" in line)
+
+    found = seen({})
+    assert not taken.keys() & found.keys() and left.items() <= found.items()
+    assert seen({"LD_PRELOAD": str(other)})["LD_PRELOAD"] == str(other)  # a subject's own
+
+
 @needs_tools
 def test_a_floor_that_does_not_compile_is_told(spec, folder):
     floor = folder / "bad-floors" / "pool"
