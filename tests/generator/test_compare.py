@@ -474,6 +474,9 @@ def test_the_measured_programs_compile_without_a_warning(spec):
 @pytest.mark.parametrize("arguments, status, words", [
     (["--with", "jemaloc"], 2, "there is no such allocator: did you mean 'jemalloc'?"),
     (["--with", "flat=/bin/true"], 2, "an allocator of your own needs a name of its own"),
+    (["--with", "floor=/bin/true"], 2, "an allocator of your own needs a name of its own"),
+    (["--with", "jemalloc=/bin/true"], 2, "an allocator of your own needs a name of its own"),
+    (["--with", "mine=/bin/true", "--with", "mine=/bin/false"], 2, "mine names a library already"),
     (["--with", "mine=/no/such/library.so"], 4, "there is no file /no/such/library.so"),
     (["--patterns", "lifos"], 2, "there is no such pattern: did you mean 'lifo'?"),
     (["--measure", "speed"], 2, "it may be instructions, time, latency, memory, calls"),

@@ -92,6 +92,8 @@ def find(wanted: Sequence[str]) -> list[Present]:
             if not Path(library).is_file():
                 raise Failed(ENVIRONMENT, f"--with {word}: there is no file {library}")
             path = str(Path(library).resolve())
+            if any(present.general.name == name for present in out):
+                raise click.UsageError(f"--with {word}: {name} names a library already; each needs a name of its own")
             out.append(Present(General(name, name, Path(path).name), path, Path(path).name, environment={"LD_PRELOAD": path}))
             continue
         if name not in names:
