@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from lamina.cli import Failed
 from lamina.commands import compare
 from lamina.comparing import allocators, bounds, intervals, measure, patterns, subjects, table, verdicts
+from lamina.report import writing
 
 ROOT = Path(__file__).resolve().parents[2]
 SPECS = [*sorted((ROOT / "specs").glob("*.lua")), *sorted((ROOT / "specs").glob("*.yaml"))]
@@ -485,11 +487,39 @@ def test_the_measured_programs_compile_without_a_warning(spec):
     (["--cc", ""], 2, "--cc names no compiler"),
     (["--cc", "no-such-compiler"], 4, "no-such-compiler is missing"),
     (["--json", "/no/such/folder/result.json"], 4, "nothing can be written to /no/such/folder"),
+    *((["--" + option, "/tmp"], 4, f"--{option} /tmp: it is a folder") for option in ("json", "html", "markdown", "picture")),
+    *((["--" + option, ""], 2, f"--{option}: it names no file") for option in ("json", "html", "markdown", "picture")),
 ])
 def test_a_wrong_command_line_is_told(spec, arguments, status, words):
     done = run(spec, "--stack", "pool", *arguments)
     assert done.exit_code == status, done.stderr
     assert words in done.stderr
+
+
+@needs_tools
+def test_what_is_no_file_is_written_to_and_never_replaced(spec, folder):
+    """A pipe, as /dev/null is, and what a link stands for."""
+    pipe, link, target = folder / "pipe", folder / "link.json", folder / "far.json"
+    os.mkfifo(pipe)
+    link.symlink_to(target)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    done = run(spec, "--stack", "frame", "--measure", "memory", "--patterns", "burst", "--with", "malloc", "--markdown", pipe,
+               "--json", link)
+    assert done.exit_code == 0, done.stderr
+    assert os.read(reader, 1 << 16).startswith(b"#") and pipe.is_fifo()
+    os.close(reader)
+    assert link.is_symlink() and json.loads(target.read_text(encoding="utf-8"))["format"] == "lamina-compare"
+
+
+@pytest.mark.parametrize("text, wrong", [("text", Failed), (None, TypeError)])
+def test_what_cannot_be_written_leaves_nothing_behind(tmp_path, monkeypatch, text, wrong):
+    def full(*paths):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(wrong):
+        writing.put(str(tmp_path / "result.json"), text)
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_allocator_that_is_asked_for_and_not_here_is_an_error(spec, monkeypatch):

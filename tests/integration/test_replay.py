@@ -227,6 +227,8 @@ def test_sizes_that_are_none(sizes: str) -> None:
 def test_what_else_is_wrong(tmp_path: Path, spec: Path) -> None:
     assert "no block of it has a size of 999999999 to " in tree.lamina("replay", LUA, "--sizes", "999999999-", status=1)
     assert "there is no such allocator" in tree.lamina("replay", LUA, "--with", "mallok", status=2)
+    assert f"--json {tmp_path}: it is a folder" in tree.lamina("replay", LUA, "--json", tmp_path, status=4)
+    assert "--json: it names no file" in tree.lamina("replay", LUA, "--json", "", status=2)
     assert "[LAM" in tree.lamina("replay", LUA, tmp_path / "none.lua", status=1)
     assert "no-such-cc is missing" in tree.lamina("replay", LUA, "--cc", "no-such-cc", status=4)
     bare = tmp_path / "bin"

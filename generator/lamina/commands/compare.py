@@ -13,7 +13,7 @@ from typing import Any, Iterator
 
 import click
 
-from ..cli import ENVIRONMENT, SPEC_WRONG, Failed, diagnostics_for, spec_options, tell
+from ..cli import SPEC_WRONG, Failed, diagnostics_for, spec_options, tell
 from ..comparing import allocators, bounds, patterns, session, subjects, table
 from ..comparing.session import MEASURES, Choice, Tell
 from ..report import writing
@@ -41,19 +41,6 @@ def _measures(words: tuple[str, ...]) -> tuple[str, ...]:
         if word not in MEASURES:
             raise click.UsageError(f"--measure {word}: it may be {', '.join(MEASURES)}")
     return tuple(m for m in MEASURES if not asked or m in asked)
-
-
-def _write(path: str, text: str) -> None:
-    """To a file, which is there whole or not at all, or to stdout."""
-    if path == "-":
-        click.echo(text)
-        return
-    target = Path(path)
-    handle, staged = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    with os.fdopen(handle, "w", encoding="utf-8") as stream:
-        stream.write(text + "\n")
-    os.chmod(staged, 0o644)
-    os.replace(staged, target)
 
 
 def _command(specs: tuple[str, ...], context: click.Context) -> str:
@@ -108,8 +95,8 @@ def COMMAND(context: click.Context, specs: tuple[str, ...], include: tuple[str, 
     measures = _measures(measure)
     if check_bounds and "instructions" not in measures:
         raise click.UsageError("--check-bounds needs --measure instructions")
-    if json_path not in (None, "-") and not os.access(Path(json_path).parent, os.W_OK):
-        raise Failed(ENVIRONMENT, f"--json {json_path}: nothing can be written to {Path(json_path).parent}")
+    if json_path != "-":
+        writing.place("--json", json_path)
     if picture_path and "instructions" not in measures:
         raise click.UsageError("--picture needs --measure instructions")
     writing.require(html_path, picture_path, markdown_path)
@@ -131,10 +118,10 @@ def COMMAND(context: click.Context, specs: tuple[str, ...], include: tuple[str, 
         command=_command(specs, context), quick=quick)
     with tempfile.TemporaryDirectory(prefix="lamina-compare-") as folder, _progress(session.seconds(choice, len(found))) as told:
         document: dict[str, Any] = session.run(found, choice, Path(folder), told)
-    if json_path:
-        _write(json_path, json.dumps(document, indent=1, ensure_ascii=False))
-    if json_path != "-":
-        click.echo(table.text(document))
+    as_json = json.dumps(document, indent=1, ensure_ascii=False)
+    if json_path and json_path != "-":
+        writing.put(json_path, as_json + "\n")
+    click.echo(as_json if json_path == "-" else table.text(document))
     writing.write("the result", document, html_path, markdown_path, picture_path, replays)
     broken = [bound for bound in document["bounds"] if not bound["holds"]]
     if check_bounds and broken:

@@ -16,10 +16,10 @@ import click
 
 from ..cli import SPEC_WRONG, Failed, diagnostics_for, spec_options, tell
 from ..comparing import allocators, subjects
+from ..report import writing
 from ..toolchain import tool
 from ..tracing import replaying, trace as traces
 from ..tracing.replay_text import text
-from .trace_report import write
 
 ROUNDS, QUICK_ROUNDS = 21, 9
 
@@ -84,6 +84,8 @@ def COMMAND(context: click.Context, trace: str, specs: tuple[str, ...], include:
     if not shlex.split(cc):
         raise click.UsageError("--cc names no compiler")
     least, most = _sizes(sizes)
+    if json_path != "-":
+        writing.place("--json", json_path)
     general = allocators.find(with_)
     diags = diagnostics_for(warnings)
     found = [(stack, spec) for stack, spec, _ in all_stacks(specs, Options(include=include, only=only), diags)] if specs else []
@@ -108,5 +110,5 @@ def COMMAND(context: click.Context, trace: str, specs: tuple[str, ...], include:
     if watched:
         click.echo("\r\033[K", err=True, nl=False)
     if json_path and json_path != "-":
-        write(json_path, json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+        writing.put(json_path, json.dumps(document, indent=1, ensure_ascii=False) + "\n")
     click.echo(json.dumps(document, indent=1, ensure_ascii=False) if json_path == "-" else text(document))

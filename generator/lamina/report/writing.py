@@ -28,29 +28,52 @@ def options(command: Any) -> Any:
     return command
 
 
+def _special(path: str) -> bool:
+    """It is there and no file, such as /dev/null: it is written to as it is, and never replaced."""
+    return os.path.exists(path) and not os.path.isfile(path)
+
+
+def place(option: str, path: str | None) -> None:
+    """A place that can't be written to is missed before anything is measured."""
+    if path is None:
+        return
+    if not path:
+        raise click.UsageError(f"{option}: it names no file")
+    if os.path.isdir(path):
+        raise Failed(ENVIRONMENT, f"{option} {path}: it is a folder, where a file is to be written")
+    written = path if _special(path) else os.path.dirname(os.path.realpath(path))
+    if not os.access(written, os.W_OK):
+        raise Failed(ENVIRONMENT, f"{option} {path}: nothing can be written to {written}")
+
+
 def require(html_path: str | None, picture_path: str | None, markdown_path: str | None = None) -> None:
-    """What drawing needs, and a place to write to, is missed before anything is measured."""
+    """What drawing needs, and places to write to, are missed before anything is measured."""
     for option, path in (("--html", html_path), ("--picture", picture_path), ("--markdown", markdown_path)):
-        if path and not os.access(Path(path).parent, os.W_OK):
-            raise Failed(ENVIRONMENT, f"{option} {path}: nothing can be written to {Path(path).parent}")
+        place(option, path)
     if html_path or picture_path:
         charts.Chart("", "")
 
 
 def put(path: str, text: str) -> None:
     """To a file, which is there whole or not at all."""
-    target = Path(path)
     staged = ""
     try:
+        if _special(path):
+            with open(path, "w", encoding="utf-8", errors="replace") as stream:
+                stream.write(text)
+            return
+        target = Path(os.path.realpath(path))
         handle, staged = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="replace") as stream:
             stream.write(text)
         os.chmod(staged, 0o644)
         os.replace(staged, target)
+        staged = ""
     except OSError as wrong:
-        if staged and os.path.exists(staged):
-            os.unlink(staged)
         raise Failed(ENVIRONMENT, f"{path} can't be written: {wrong.strerror}") from None
+    finally:
+        if staged:
+            os.unlink(staged)
 
 
 def replays(paths: Sequence[str]) -> list[dict[str, Any]]:
