@@ -37,6 +37,8 @@ def _progress(seconds: float) -> Iterator[Tell]:
 
 def _measures(words: tuple[str, ...]) -> tuple[str, ...]:
     asked = [word.strip() for given in words for word in given.split(",") if word.strip()]
+    if words and not asked:
+        raise click.UsageError(f"--measure {words[-1]}: it names nothing: it may be {', '.join(MEASURES)}")
     for word in asked:
         if word not in MEASURES:
             raise click.UsageError(f"--measure {word}: it may be {', '.join(MEASURES)}")

@@ -72,6 +72,8 @@ def find(wanted: Sequence[str]) -> list[Pattern]:
     """The patterns of these names, also several with commas between; all where none is named."""
     names = [pattern.name for pattern in PATTERNS]
     asked = [word.strip() for words in wanted for word in words.split(",") if word.strip()]
+    if wanted and not asked:
+        raise click.UsageError(f"--patterns {wanted[-1]}: it names no pattern: it has {', '.join(names)}")
     for word in asked:
         if word not in names:
             meant = closest(word, names)
