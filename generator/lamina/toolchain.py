@@ -26,6 +26,8 @@ def run(command: Sequence[str], cwd: Path, what: str, env: Mapping[str, str] | N
                               env=env)
     except subprocess.TimeoutExpired:
         raise Failed(ENVIRONMENT, f"{what} (no end after {timeout:g} s)") from None
+    except OSError as wrong:
+        raise Failed(ENVIRONMENT, f"{what} ({command[0]} can't be started: {wrong.strerror})") from None
     if done.returncode != 0:
         told = [line for line in done.stderr.splitlines() if not line.startswith("==")][:12]
         raise Failed(ENVIRONMENT, f"{what} (exit status {done.returncode})" + "".join("\n  " + line for line in told))
@@ -57,6 +59,17 @@ def runtime_objects(texts: list[str], platform: str, folder: Path, cc: Sequence[
 def target(cc: Sequence[str]) -> str:
     """The processor that the compiler makes code for, such as x86_64."""
     return run([cc[0], "-dumpmachine"], Path.cwd(), f"{cc[0]} does not tell its target").split("-")[0].strip()
+
+
+def counted(path: Path, end: str, what: str, parts: int) -> list[dict[str, int]]:
+    """The counts of a file of callgrind's, which must have this many parts that `end` ended."""
+    if not path.is_file():
+        raise Failed(ENVIRONMENT, f"{what}: valgrind ended, but callgrind wrote no counts")
+    found = counts(path.read_text(encoding="utf-8", errors="replace"), end)
+    if len(found) != parts:
+        raise Failed(ENVIRONMENT, f"{what}: valgrind's callgrind dumped {len(found)} part{'s' if len(found) != 1 else ''} where {parts} "
+                     f"{'were' if parts != 1 else 'was'} to be")
+    return found
 
 
 def counts(text: str, end: str) -> list[dict[str, int]]:

@@ -558,6 +558,28 @@ def test_a_missing_tool_is_named(spec, monkeypatch, missing, package):
     assert f"{missing} is missing; on Debian: apt-get install {package}" in done.stderr
 
 
+@pytest.mark.parametrize("script, words", [
+    ("#!/bin/sh\necho 'valgrind: Fatal error at startup' >&2\nexit 1\n",
+     ["the measurement failed under {valgrind} (exit status 1)", "valgrind: Fatal error at startup"]),
+    ("#!/bin/sh\necho counted lifo touched 1 4096\n", ["flat: lifo: valgrind ended, but callgrind wrote no counts"]),
+    ("#!/bin/sh\n> counted.1\necho counted lifo touched 1 4096\n",
+     ["flat: lifo: valgrind's callgrind dumped 0 parts where 2 were to be"]),
+    ("#!/bin/sh\nexit 0\n", ["0 of 2 counts came from under {valgrind}"]),
+    ("no program", ["{valgrind} can't be started"]),
+])
+def test_a_valgrind_that_fails_is_named(tmp_path, script, words):
+    valgrind = tmp_path / "valgrind"
+    valgrind.write_text(script)
+    valgrind.chmod(0o755)
+    subject = subjects.Subject("flat", "flat", "flat", tmp_path)
+    if "> counted" in script:
+        valgrind.write_text(script.replace("> counted", f"> {tmp_path}/files/counted"))
+    with pytest.raises(Failed) as told:
+        measure.count(subject, [measure.Job("lifo", 1)], str(valgrind), tmp_path / "files")
+    for each in words:
+        assert each.format(valgrind=valgrind) in str(told.value)
+
+
 def test_a_wrong_spec_is_told_as_everywhere(folder):
     path = folder / "wrong.lua"
     path.write_text('return lamina.stack "x" { lamina.mmap {}, lamina.slap { slot = 64 } }')

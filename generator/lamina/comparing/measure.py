@@ -11,7 +11,7 @@ from statistics import median
 from typing import Any, Sequence
 
 from ..cli import ENVIRONMENT, Failed
-from ..toolchain import counts
+from ..toolchain import counted
 from .subjects import Subject
 
 #: The simulated caches, the same on every machine: size, ways and line in bytes.
@@ -55,15 +55,12 @@ def count(subject: Subject, jobs: Sequence[Job], valgrind: str, folder: Path) ->
                                   "--quiet"], timeout=600)
     result: dict[tuple[str, bool], Counted] = {}
     for pattern, variant, pid, objects in re.findall(r"^counted (\w+) (\w+) (\d+) (\d+)$", out, re.M):
-        parts = counts((folder / f"counted.{pid}").read_text(encoding="utf-8"), "compare_end")
-        if len(parts) != 2:
-            raise Failed(ENVIRONMENT, f"{subject.name}: {pattern}: callgrind dumped {len(parts)} parts where two were to be")
-        few, many = parts
+        few, many = counted(folder / f"counted.{pid}", "compare_end", f"{subject.name}: {pattern}", 2)
         more, twice = int(objects), 2 * int(objects)
         result[pattern, variant == "touched"] = Counted(
             (many["Ir"] - few["Ir"]) / more, (many["D1mr"] + many["D1mw"]) / twice, (many["DLmr"] + many["DLmw"]) / twice)
     if len(result) != 2 * len(jobs):
-        raise Failed(ENVIRONMENT, f"{subject.name}: {len(result)} of {2 * len(jobs)} counts came")
+        raise Failed(ENVIRONMENT, f"{subject.name}: {len(result)} of {2 * len(jobs)} counts came from under {valgrind}")
     return result
 
 

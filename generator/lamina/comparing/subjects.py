@@ -61,7 +61,7 @@ class Subject:
     def run(self, arguments: Sequence[str], wrapper: Sequence[str] = (), timeout: float = 300) -> str:
         """What the program prints."""
         return run([*wrapper, str(self.folder / "driver"), *arguments], self.folder,
-                   f"{self.name}: {' '.join(arguments[:2])}: the measurement failed",
+                   f"{self.name}: {' '.join(arguments[:2])}: the measurement failed{' under ' + wrapper[0] if wrapper else ''}",
                    environment(self.environment), timeout)
 
 

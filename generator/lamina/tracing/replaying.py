@@ -18,7 +18,7 @@ from ..comparing import intervals, machine, subjects
 from ..comparing.allocators import Present
 from ..comparing.subjects import Bench, Subject
 from ..model import Stack
-from ..toolchain import counts, run
+from ..toolchain import counted, run
 from . import native
 from .trace import Trace, name_of
 
@@ -133,10 +133,7 @@ def _count(subject: Subject, ops: Path, valgrind: str, folder: Path) -> int:
     out = folder / "counted"
     subject.run(["count", str(ops)], [valgrind, "--tool=callgrind", f"--callgrind-out-file={out}", "--combine-dumps=yes",
                                       "--zero-before=compare_begin", "--dump-before=compare_end", "--quiet"], timeout=3600)
-    parts = counts(out.read_text(encoding="utf-8"), "compare_end")
-    if len(parts) != 1:
-        raise Failed(ENVIRONMENT, f"{subject.name}: callgrind dumped {len(parts)} parts where one was to be")
-    return parts[0]["Ir"]
+    return counted(out, "compare_end", subject.name, 1)[0]["Ir"]
 
 
 def _time(subject: Subject, ops: Path, passes: int) -> float:
@@ -171,10 +168,10 @@ def _memory(subject: Subject, ops: Path) -> dict[str, Any]:
 def measure(group: Group, ops: Path, header: dict[str, Any], choice: Choice, root: Path, tell: Tell) -> dict[str, Any]:
     """All numbers of one group; per call means per entry of the replay: an allocation, a free, a resize."""
     calls = header["allocs"] + header["frees"] + header["resizes"]
-    counted = {}
+    instructions = {}
     for subject in [*group.present, group.loop]:
         tell(f"{group.name}: counting {subject.name}")
-        counted[subject.name] = _count(subject, ops, choice.valgrind, root / group.name / f"counted-{subject.name}")
+        instructions[subject.name] = _count(subject, ops, choice.valgrind, root / group.name / f"counted-{subject.name}")
     passes = _passes(group, ops)
     times: dict[str, list[float]] = {}
     chance = random.Random(1)
@@ -190,8 +187,8 @@ def measure(group: Group, ops: Path, header: dict[str, Any], choice: Choice, roo
         ratio = intervals.ratio(times[first], times[subject.name]) if subject.name != first else None
         results.append({
             "subject": subject.name, "kind": subject.kind,
-            "instructions": {"per_call": round(counted[subject.name] / calls, 3),
-                             "own": round((counted[subject.name] - counted["loop"]) / calls, 3)},
+            "instructions": {"per_call": round(instructions[subject.name] / calls, 3),
+                             "own": round((instructions[subject.name] - instructions["loop"]) / calls, 3)},
             "time": {"median_ns": round(median(times[subject.name]) / calls, 3), "quartile_low_ns": round(low / calls, 3),
                      "quartile_high_ns": round(high / calls, 3), "rounds": choice.rounds, "passes": passes},
             "ratio": {"of": first, "median": round(ratio.middle, 4), "low": round(ratio.low, 4), "high": round(ratio.high, 4),
@@ -199,7 +196,7 @@ def measure(group: Group, ops: Path, header: dict[str, Any], choice: Choice, roo
             "memory": _memory(subject, ops),
         })
     return {"name": group.name, "stack": group.stack is not None, "notes": group.notes,
-            "loop_instructions": round(counted["loop"] / calls, 3), "results": results,
+            "loop_instructions": round(instructions["loop"] / calls, 3), "results": results,
             "absent": [{"subject": s.name, "why": s.why} for s in group.members if not s.present]}
 
 
