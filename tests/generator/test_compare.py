@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from lamina.cli import Failed
 from lamina.commands import compare
 from lamina.comparing import allocators, bounds, intervals, measure, patterns, subjects, table, verdicts
-from lamina.report import writing
+from lamina.report import view, writing
 
 ROOT = Path(__file__).resolve().parents[2]
 SPECS = [*sorted((ROOT / "specs").glob("*.lua")), *sorted((ROOT / "specs").glob("*.yaml"))]
@@ -422,12 +422,25 @@ def test_the_table_tells_machine_versions_and_how_to_repeat(result):
 
 
 def test_no_difference_is_said_in_the_table():
-    def ratio(low, high):
-        return table._ratio({"time": {"median": 0.97, "low": low, "high": high}})
+    def ratio(low, high, median=0.97):
+        time = {"median": median, "low": low, "high": high}
+        return table._ratio({"time": time, "verdict": verdicts.of_ratio(time, "malloc")})
 
     assert ratio(0.9, 1.05) == "0.97 [0.90, 1.05] no difference measured"
     assert ratio(0.95, 0.99) == "0.97 [0.95, 0.99]"
-    assert "no difference measured" in ratio(None, None)
+    assert ratio(None, None) == "0.97 [too few rounds] no difference measured"
+    assert ratio(0.98, 0.999, 0.99) == "0.99 [0.98, 1.00] no difference worth a word"
+
+
+def test_the_method_says_what_the_driver_counts():
+    """n and 2n objects, of which n is at least what is given: whole turns."""
+    document = {"method": {"measures": ["instructions"], "objects_counted": measure.COUNTED}}
+    (told,) = view._method(document)
+    assert "a run of 2n objects less those of one of n, where n is 4,096 objects, or more" in told
+    assert told in (ROOT / "docs" / "comparison.md").read_text(encoding="utf-8")
+    driver = (ROOT / "templates" / "tools" / "compare" / "driver.c").read_text(encoding="utf-8")
+    assert re.search(r"compare_begin\(\);\s+what->run\(self, &b, turns\);\s+compare_end\(\);\s+compare_begin\(\);\s+"
+                     r"what->run\(self, &b, 2U \* turns\);", driver)
 
 
 # ---------------------------------------------------------------------------------------------

@@ -18,14 +18,12 @@ def _n(value: float | None, digits: int = 1) -> str:
 
 
 def _ratio(ratio: dict[str, Any] | None) -> str:
-    """Flat's time against this one's, with its interval: 0.50 [0.48, 0.52]; what is not decided says so."""
+    """Flat's time against this one's, with its interval: 0.50 [0.48, 0.52]; what the verdict doesn't rank has the verdict's words."""
     if ratio is None or ratio["time"] is None:
         return ""
-    t = ratio["time"]
-    if t["low"] is None:
-        return f"{t['median']:.2f} [too few rounds] no difference measured"
-    shown = f"{t['median']:.2f} [{t['low']:.2f}, {t['high']:.2f}]"
-    return f"{shown} no difference measured" if t["low"] <= 1.0 <= t["high"] else shown
+    t, verdict = ratio["time"], ratio["verdict"]
+    within = "too few rounds" if t["low"] is None else f"{t['low']:.2f}, {t['high']:.2f}"
+    return f"{t['median']:.2f} [{within}]" + (f" {verdict}" if "no difference" in verdict else "")
 
 
 def _result(result: dict[str, Any], ratio: dict[str, Any] | None, titles: dict[str, str]) -> tuple[str, ...]:

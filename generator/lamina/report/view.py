@@ -200,7 +200,8 @@ def _method(document: dict[str, Any]) -> list[str]:
     m = document["method"]
     measured, out = set(m["measures"]), []
     if "instructions" in measured:
-        out.append(f"Instructions and cache misses: callgrind, of a run of {m['objects_counted']:,} objects less that of half as many. "
+        out.append(f"Instructions and cache misses: callgrind. Instructions are those of a run of 2n objects less those of one of n, where n is "
+                   f"{m['objects_counted']:,} objects, or more where a pattern's whole turns make it more; misses are those of the longer run. "
                    "The caches are simulated. These numbers are the same on every run.")
     if "time" in measured:
         out.append(f"Times: {m['repetitions']} rounds. In each, every allocator runs each pattern in a process of its own, in an order that "

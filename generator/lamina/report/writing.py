@@ -41,7 +41,7 @@ def place(option: str, path: str | None) -> None:
         raise click.UsageError(f"{option}: it names no file")
     if os.path.isdir(path):
         raise Failed(ENVIRONMENT, f"{option} {path}: it is a folder, where a file is to be written")
-    written = path if _special(path) else os.path.dirname(os.path.realpath(path))
+    written = path if _special(path) else os.path.dirname(os.path.realpath(path) if os.path.islink(path) else path) or "."
     if not os.access(written, os.W_OK):
         raise Failed(ENVIRONMENT, f"{option} {path}: nothing can be written to {written}")
 
