@@ -26,7 +26,7 @@ PROGRAM = """
 #include <string.h>
 
 {handle}
-static unsigned char buffer[1U << 22];
+static LAMINA_ALIGNED(4096) unsigned char buffer[1U << 22];
 
 static void begin(void)
 {{
