@@ -31,7 +31,7 @@ bool auth_service_refill(auth_service_t *self)
     } while (slot != end_of_batch);
     lamina_store_ptr(end_of_batch - AUTH_SERVICE_SLOT_BYTES, self->slab.head);
     self->slab.head = start;
-    lamina_annotate_cut(self->slab.base + first * AUTH_SERVICE_SLOT_BYTES, batch * AUTH_SERVICE_SLOT_BYTES);
+    lamina_annotate_cut(start, batch * AUTH_SERVICE_SLOT_BYTES);
     self->slab.carved = first + batch;
     return true;
 }

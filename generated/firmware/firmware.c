@@ -32,7 +32,7 @@ bool firmware_refill(firmware_t *self)
     } while (slot != end_of_batch);
     lamina_store_ptr(end_of_batch - FIRMWARE_SLOT_BYTES, self->slab.head);
     self->slab.head = start;
-    lamina_annotate_cut(self->slab.base + first * FIRMWARE_SLOT_BYTES, batch * FIRMWARE_SLOT_BYTES);
+    lamina_annotate_cut(start, batch * FIRMWARE_SLOT_BYTES);
     self->slab.carved = first + batch;
     return true;
 }

@@ -34,7 +34,7 @@ bool game_entities_refill(game_entities_t *self)
     } while (slot != end_of_batch);
     lamina_store_ptr(end_of_batch - GAME_ENTITIES_SLOT_BYTES, self->slab.head);
     self->slab.head = start;
-    lamina_annotate_cut(self->slab.base + first * GAME_ENTITIES_SLOT_BYTES, batch * GAME_ENTITIES_SLOT_BYTES);
+    lamina_annotate_cut(start, batch * GAME_ENTITIES_SLOT_BYTES);
     self->slab.carved = first + batch;
     return true;
 }

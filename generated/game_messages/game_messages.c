@@ -36,7 +36,7 @@ bool game_messages_refill(game_messages_t *self)
     } while (slot != end_of_batch);
     lamina_store_ptr(end_of_batch - GAME_MESSAGES_SLOT_BYTES, self->slab.head);
     self->slab.head = start;
-    lamina_annotate_cut(self->slab.base + first * GAME_MESSAGES_SLOT_BYTES, batch * GAME_MESSAGES_SLOT_BYTES);
+    lamina_annotate_cut(start, batch * GAME_MESSAGES_SLOT_BYTES);
     lamina_atomic_store_size_relaxed(&self->slab.carved, first + batch);
     return true;
 }
@@ -53,8 +53,8 @@ void game_messages_free_remote(game_messages_t *self, void *ptr)
     }
     void *first = lamina_atomic_load_ptr_relaxed(&self->owner.remote);
     do {
-        lamina_store_size(ptr,
-                          ~(uintptr_t)first); /* complemented: nothing else in a freed block looks like it */
+        /* complemented: nothing else in a freed block looks like it */
+        lamina_store_size(ptr, ~(uintptr_t)first);
     } while (!lamina_atomic_cas_ptr_weak_release(&self->owner.remote, &first, ptr));
 }
 

@@ -213,8 +213,8 @@ static void game_messages_generic_owner_free_remote(game_messages_generic_owner 
     }
     void *first = lamina_atomic_load_ptr_relaxed(&self->remote);
     do {
-        lamina_store_size(ptr,
-                          ~(uintptr_t)first); /* complemented: nothing else in a freed block looks like it */
+        /* complemented: nothing else in a freed block looks like it */
+        lamina_store_size(ptr, ~(uintptr_t)first);
     } while (!lamina_atomic_cas_ptr_weak_release(&self->remote, &first, ptr));
 }
 

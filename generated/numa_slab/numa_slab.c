@@ -103,7 +103,7 @@ bool numa_slab_refill(numa_slab_t *self)
     } while (slot != end_of_batch);
     lamina_store_ptr(end_of_batch - NUMA_SLAB_SLOT_BYTES, self->slab.head);
     self->slab.head = start;
-    lamina_annotate_cut(self->slab.base + first * NUMA_SLAB_SLOT_BYTES, batch * NUMA_SLAB_SLOT_BYTES);
+    lamina_annotate_cut(start, batch * NUMA_SLAB_SLOT_BYTES);
     self->slab.carved = first + batch;
     return true;
 }

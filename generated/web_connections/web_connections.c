@@ -31,8 +31,7 @@ bool web_connections_refill(web_connections_t *self)
     } while (slot != end_of_batch);
     lamina_store_ptr(end_of_batch - WEB_CONNECTIONS_SLOT_BYTES, self->slab.head);
     self->slab.head = start;
-    lamina_annotate_cut(self->slab.base + first * WEB_CONNECTIONS_SLOT_BYTES,
-                        batch * WEB_CONNECTIONS_SLOT_BYTES);
+    lamina_annotate_cut(start, batch * WEB_CONNECTIONS_SLOT_BYTES);
     self->slab.carved = first + batch;
     return true;
 }
