@@ -86,7 +86,9 @@ class Platform:
     def missing(self) -> list[str]:
         """What is missing, for programs: where it comes from, and its name there."""
         lacking = [need for need in self.needs if find(need["see"]) is None]
-        return [f"{kind} {need[kind]}" for need in lacking for kind in ("apt", "npm", "fetch") if kind in need]
+        out = [f"{kind} {need[kind]}" for need in lacking for kind in ("apt", "npm", "fetch") if kind in need]
+        by_npm = any(line.startswith("npm ") for line in out)
+        return ["apt npm", *out] if by_npm and find("npm") is None else out
 
     def lacks(self) -> list[str]:
         """What to do about everything that is missing, as commands to type; empty when nothing is."""
