@@ -4,7 +4,7 @@ local lamina = require "lamina"
 return lamina.stack "cli_batch" {
   brief = "everything that one run of a command line tool allocates",
   instance = "static",
-  budget = { alloc = 8, pair = 11 },
+  budget = { alloc = 6, pair = 9 },
 
   lamina.static { bytes = "64 KiB" },
   lamina.bump { min_align = 16 },

@@ -3,7 +3,7 @@ local lamina = require "lamina"
 
 local scratch = lamina.stack "db_scratch" {
   brief = "scratch memory of one query",
-  budget = { alloc = 8, pair = 11 },
+  budget = { alloc = 6, pair = 9 },
 
   lamina.mmap { reserve = "64 MiB", commit = "lazy", step = "1 MiB" },
   lamina.bump { chunk = "1 MiB", reset = "free_all" },

@@ -3,7 +3,7 @@ local lamina = require "lamina"
 
 local request = lamina.stack "web_request" {
   brief = "what one request allocates, freed when it is answered",
-  budget = { alloc = 8, pair = 11 },
+  budget = { alloc = 6, pair = 9 },
 
   lamina.mmap { reserve = "16 MiB", commit = "lazy" },
   lamina.bump { chunk = "64 KiB", growth = "double", reset = "limit", limit = "256 KiB" },

@@ -14,7 +14,7 @@
 /* ------------------------------------------- Cold paths ------------------------------------------- */
 
 /* Cuts the next slots from the region and frees them; false when there are none, or no memory for them. */
-bool auth_service_refill(auth_service_t *self)
+static bool auth_service_refill(auth_service_t *self)
 {
     const size_t first = self->slab.carved;
     if (first == AUTH_SERVICE_SLOT_COUNT) {
@@ -71,6 +71,18 @@ void auth_service_watermark_crossed(auth_service_t *self, size_t use)
                                ? SIZE_MAX
                                : levels[self->watermark.level];
     self->watermark.rearm = (self->watermark.level == 0U) ? 0U : levels[self->watermark.level - 1U];
+}
+
+/* What alloc does where there is no block at hand: with more of them it is done again. */
+void *auth_service_alloc_slow(auth_service_t *self)
+{
+    if (auth_service_refill(self)) {
+        return auth_service_alloc(self);
+    }
+
+    /* statistics */
+    self->statistics.failures++;
+    return NULL;
 }
 
 /* A pointer that is no object of this allocator: NULL is fine, all else is reported. */

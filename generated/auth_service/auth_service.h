@@ -118,11 +118,11 @@ void auth_service_destroy(auth_service_t *self);
 
 /* ------------------------ Cold paths, called by the inline functions only ------------------------- */
 
-bool auth_service_refill(auth_service_t *self) LAMINA_COLD;
 LAMINA_NORETURN void auth_service_seal_damaged(auth_service_t *self, const unsigned char *slot) LAMINA_COLD;
 void auth_service_watermark_crossed(auth_service_t *self, size_t use) LAMINA_COLD;
 void auth_service_free_stray(auth_service_t *self, void *ptr) LAMINA_COLD;
 LAMINA_NORETURN void auth_service_free_missized(auth_service_t *self, void *ptr, size_t size) LAMINA_COLD;
+void *auth_service_alloc_slow(auth_service_t *self) LAMINA_COLD;
 
 /* ------------------------------------------- Fast paths ------------------------------------------- */
 
@@ -130,32 +130,26 @@ LAMINA_NORETURN void auth_service_free_missized(auth_service_t *self, void *ptr,
  * NULL, and nothing changed, when all are in use. One thread at a time. O(1). */
 LAMINA_NODISCARD LAMINA_INLINE void *auth_service_alloc(auth_service_t *self)
 {
-    void *out = NULL;
-
-    if (LAMINA_LIKELY(self->slab.head != NULL) || auth_service_refill(self)) {
-        /* slab: the first free slot */
-        unsigned char *const slot = self->slab.head;
-        self->slab.head = (unsigned char *)lamina_load_ptr(slot);
-        lamina_annotate_alloc(self->slab.base, slot, AUTH_SERVICE_PAYLOAD_BYTES);
-
-        /* watermark */
-        self->watermark.live++;
-        if (LAMINA_UNLIKELY(self->watermark.live >= self->watermark.next)) {
-            auth_service_watermark_crossed(self, self->watermark.live);
-        }
-        /* statistics */
-        self->statistics.allocs++;
-        if (self->statistics.allocs > self->statistics.record) {
-            self->statistics.record = self->statistics.allocs;
-            self->statistics.peak++;
-        }
-        out = slot;
-    } else {
-        /* statistics */
-        self->statistics.failures++;
+    if (LAMINA_UNLIKELY(self->slab.head == NULL)) {
+        return auth_service_alloc_slow(self);
     }
+    /* slab: the first free slot */
+    unsigned char *const slot = self->slab.head;
+    self->slab.head = (unsigned char *)lamina_load_ptr(slot);
+    lamina_annotate_alloc(self->slab.base, slot, AUTH_SERVICE_PAYLOAD_BYTES);
 
-    return out;
+    /* watermark */
+    self->watermark.live++;
+    if (LAMINA_UNLIKELY(self->watermark.live >= self->watermark.next)) {
+        auth_service_watermark_crossed(self, self->watermark.live);
+    }
+    /* statistics */
+    self->statistics.allocs++;
+    if (self->statistics.allocs > self->statistics.record) {
+        self->statistics.record = self->statistics.allocs;
+        self->statistics.peak++;
+    }
+    return slot;
 }
 
 /* The same, with every byte 0. Cost: the object. */

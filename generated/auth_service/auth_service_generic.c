@@ -13,7 +13,6 @@
 
 static void auth_service_generic_link(auth_service_generic_t *self);
 static void auth_service_generic_free_stray(auth_service_generic_t *self, void *ptr);
-static bool auth_service_generic_slab_refill(auth_service_generic_slab *self);
 static LAMINA_NORETURN void auth_service_generic_quarantine_seal_damaged(
     auth_service_generic_quarantine *self, const unsigned char *slot);
 static void auth_service_generic_watermark_watermark_crossed(auth_service_generic_watermark *self,

@@ -16,15 +16,15 @@ static bool cli_batch_ready; /* between init and destroy */
 
 /* ------------------------------------------- Cold paths ------------------------------------------- */
 
-/* A request that doesn't fit: false, with the error set where the request itself is at fault. */
-bool cli_batch_refill(cli_batch_t *self, size_t size, size_t align)
+/* What alloc does where there is no room. */
+void *cli_batch_alloc_slow(cli_batch_t *self, size_t size, size_t align)
 {
     (void)self;
-    (void)size;
     if ((size == 0U) || !lamina_is_pow2(align)) {
-        lamina_set_last_os_error(LAMINA_OS_ERROR_INVALID);
+        lamina_set_last_os_error(LAMINA_OS_ERROR_INVALID); /* the request itself is at fault */
     }
-    return false;
+
+    return NULL;
 }
 
 /* ---------------------------------------------- Life ---------------------------------------------- */

@@ -63,7 +63,7 @@ void cli_batch_destroy(void);
 
 /* ------------------------ Cold paths, called by the inline functions only ------------------------- */
 
-bool cli_batch_refill(cli_batch_t *self, size_t size, size_t align) LAMINA_COLD;
+void *cli_batch_alloc_slow(cli_batch_t *self, size_t size, size_t align) LAMINA_COLD;
 
 /* ------------------------------------------- Fast paths ------------------------------------------- */
 
@@ -73,22 +73,21 @@ LAMINA_NODISCARD LAMINA_INLINE void *cli_batch_alloc(size_t size, size_t align)
 {
     cli_batch_t *const self = &cli_batch_instance;
 
-    void *out = NULL;
-
-    const size_t room = (size_t)(self->bump.limit - self->bump.cursor);
+    /* the block's last byte, in whole granules; a size of 0 wraps, and fits nowhere */
+    const size_t last = (size - 1U) | (CLI_BATCH_MIN_ALIGN - 1U);
     const size_t pad = (align <= CLI_BATCH_MIN_ALIGN) ? 0U : lamina_padding(self->bump.cursor, align);
-    if (LAMINA_LIKELY(lamina_is_pow2(align) && (size - 1U < room) && (pad <= room - size)) ||
-        cli_batch_refill(self, size, align)) {
-        /* bump: room is whole granules, so what fits also fits rounded up; a size of 0 wraps, and doesn't fit
-         */
-        unsigned char *const slot = self->bump.cursor + pad;
-        self->bump.cursor = slot + lamina_round_up(size, CLI_BATCH_MIN_ALIGN);
-        lamina_annotate_alloc(self->bump.base, slot, size);
-
-        out = slot;
+    if (LAMINA_UNLIKELY(
+            !(lamina_is_pow2(align) &&
+              LAMINA_ENDS_BELOW(self->bump.cursor, pad, last, CLI_BATCH_CAPACITY_BYTES, self->bump.limit)))) {
+        return cli_batch_alloc_slow(self, size, align);
     }
+    /* bump: the next free bytes */
+    unsigned char *const slot = self->bump.cursor + pad;
+    LAMINA_ASSUME(slot != NULL); /* spares the caller's test */
+    self->bump.cursor = (unsigned char *)((uintptr_t)slot + last + 1U);
+    lamina_annotate_alloc(self->bump.base, slot, size);
 
-    return out;
+    return slot;
 }
 
 /* The same, with every byte 0. Cost: the object. */

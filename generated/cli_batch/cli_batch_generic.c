@@ -13,7 +13,6 @@ static LAMINA_ALIGNED(64) unsigned char cli_batch_generic_static_source_buffer[C
 static const void
     *cli_batch_generic_static_source_buffer_holder; /* the one instance that may cut it up, or NULL */
 static void cli_batch_generic_link(cli_batch_generic_t *self);
-static bool cli_batch_generic_bump_refill(cli_batch_generic_bump *self, size_t size, size_t align);
 
 /* -------------------------------- Questions that a layer passes on -------------------------------- */
 
@@ -35,13 +34,12 @@ static const cli_batch_generic_ops cli_batch_generic_static_source_ops = {
 
 /* ---------------------------------------------- bump ---------------------------------------------- */
 
-/* A request that doesn't fit: false, with the error set where the request itself is at fault. */
+/* A request that doesn't fit: false. */
 static bool cli_batch_generic_bump_refill(cli_batch_generic_bump *self, size_t size, size_t align)
 {
     (void)self;
-    (void)size;
     if ((size == 0U) || !lamina_is_pow2(align)) {
-        lamina_set_last_os_error(LAMINA_OS_ERROR_INVALID);
+        lamina_set_last_os_error(LAMINA_OS_ERROR_INVALID); /* the request itself is at fault */
     }
     return false;
 }
@@ -50,14 +48,16 @@ static void *cli_batch_generic_bump_alloc(cli_batch_generic_layer *link, size_t 
 {
     cli_batch_generic_bump *const self = (cli_batch_generic_bump *)link;
     unsigned char *out = NULL;
-    const size_t room = (size_t)(self->limit - self->cursor);
+    /* the block's last byte, in whole granules; a size of 0 wraps, and fits nowhere */
+    const size_t last = (size - 1U) | (self->cfg.min_align - 1U);
     const size_t pad = (align <= self->cfg.min_align) ? 0U : lamina_padding(self->cursor, align);
-    if (LAMINA_LIKELY(lamina_is_pow2(align) && (size - 1U < room) && (pad <= room - size)) ||
+    if (LAMINA_LIKELY(lamina_is_pow2(align) &&
+                      LAMINA_ENDS_BELOW(self->cursor, pad, last, self->cfg.capacity_bytes, self->limit)) ||
         cli_batch_generic_bump_refill(self, size, align)) {
-        /* bump: room is whole granules, so what fits also fits rounded up; a size of 0 wraps, and doesn't fit
-         */
+        /* bump: the next free bytes */
         unsigned char *const slot = self->cursor + pad;
-        self->cursor = slot + lamina_round_up(size, self->cfg.min_align);
+        LAMINA_ASSUME(slot != NULL); /* spares the caller's test */
+        self->cursor = (unsigned char *)((uintptr_t)slot + last + 1U);
         out = slot;
     }
     return out;
@@ -77,6 +77,7 @@ static void cli_batch_generic_link(cli_batch_generic_t *self)
     self->bump.link = (cli_batch_generic_layer){
         .ops = &cli_batch_generic_bump_ops, .below = &self->static_source.link, .above = NULL, .top = self};
     self->bump.cfg.min_align = CLI_BATCH_MIN_ALIGN;
+    self->bump.cfg.capacity_bytes = CLI_BATCH_CAPACITY_BYTES;
 }
 
 lamina_status cli_batch_generic_init(cli_batch_generic_t *self)

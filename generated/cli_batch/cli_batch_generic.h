@@ -48,6 +48,7 @@ typedef struct cli_batch_generic_bump {
 
     struct {
         size_t min_align;
+        size_t capacity_bytes;
     } cfg; /* what the spec asked for */
 
     unsigned char *cursor; /* first free byte; always a multiple of the granularity from base */

@@ -78,7 +78,7 @@ void db_audit_damaged_live(db_audit_t *self, unsigned char *slot)
 }
 
 /* Cuts the next slots from the region and frees them; false when there are none, or no memory for them. */
-bool db_audit_refill(db_audit_t *self)
+static bool db_audit_refill(db_audit_t *self)
 {
     const size_t first = self->slab.carved;
     if (first == DB_AUDIT_SLOT_COUNT) {
@@ -130,6 +130,16 @@ void db_audit_double_free(db_audit_t *self, const unsigned char *slot)
                                      .expected = 1,
                                      .found = 0};
     lamina_corruption_abort(&event);
+}
+
+/* What alloc does where there is no block at hand: with more of them it is done again. */
+void *db_audit_alloc_slow(db_audit_t *self)
+{
+    if (db_audit_refill(self)) {
+        return db_audit_alloc(self);
+    }
+
+    return NULL;
 }
 
 /* A pointer that is no object of this allocator: NULL is fine, all else is reported. */

@@ -113,13 +113,13 @@ void db_audit_destroy(db_audit_t *self);
 
 /* ------------------------ Cold paths, called by the inline functions only ------------------------- */
 
-bool db_audit_refill(db_audit_t *self) LAMINA_COLD;
 LAMINA_NORETURN void db_audit_link_damaged(db_audit_t *self, const unsigned char *slot) LAMINA_COLD;
 LAMINA_NORETURN void db_audit_double_free(db_audit_t *self, const unsigned char *slot) LAMINA_COLD;
 void db_audit_free_stray(db_audit_t *self, void *ptr) LAMINA_COLD;
 LAMINA_NORETURN void db_audit_free_missized(db_audit_t *self, void *ptr, size_t size) LAMINA_COLD;
 LAMINA_NORETURN void db_audit_damaged_free(db_audit_t *self, unsigned char *slot) LAMINA_COLD;
 LAMINA_NORETURN void db_audit_damaged_live(db_audit_t *self, unsigned char *slot) LAMINA_COLD;
+void *db_audit_alloc_slow(db_audit_t *self) LAMINA_COLD;
 
 /* [ slots of a group ][ guard ] [ slots of the next ][ guard ] …: where slot `index` lies. */
 LAMINA_INLINE unsigned char *db_audit_slot_at(const db_audit_t *self, size_t index)
@@ -144,32 +144,28 @@ LAMINA_INLINE size_t db_audit_index(const db_audit_t *self, const unsigned char 
  * NULL, and nothing changed, when all are in use. One thread at a time. O(1). */
 LAMINA_NODISCARD LAMINA_INLINE void *db_audit_alloc(db_audit_t *self)
 {
-    void *out = NULL;
-
-    if (LAMINA_LIKELY(self->slab.head != UINT32_MAX) || db_audit_refill(self)) {
-        /* slab: the first free slot, if its link is still as it was signed */
-        const uint32_t index = self->slab.head;
-        unsigned char *const slot = db_audit_slot_at(self, (size_t)index);
-        const uint32_t next = lamina_load_u32(self->slab.links + (size_t)index * 16U + 8);
-        if (LAMINA_UNLIKELY(lamina_load_u64(self->slab.links + (size_t)index * 16U) !=
-                            lamina_siphash24_from(self->slab.key, ((uint64_t)index << 32U) | next))) {
-            db_audit_link_damaged(self, slot);
-        }
-        self->slab.head = next;
-        if (LAMINA_UNLIKELY(!((lamina_load_u64(slot) == (self->canary.secret ^ (uint64_t)(uintptr_t)slot)) &&
-                              (lamina_load_u64(slot + DB_AUDIT_CANARY_AFTER_OFFSET) ==
-                               (self->canary.secret ^ (uint64_t)(uintptr_t)slot))))) {
-            db_audit_damaged_free(self, slot);
-        }
-        lamina_annotate_alloc(self->slab.base, slot + DB_AUDIT_PAYLOAD_OFFSET, DB_AUDIT_PAYLOAD_BYTES);
-        lamina_store_u64(self->slab.live + (index / 64U) * 8U,
-                         lamina_load_u64(self->slab.live + (index / 64U) * 8U) |
-                             (UINT64_C(1) << (index % 64U)));
-
-        out = slot + DB_AUDIT_PAYLOAD_OFFSET;
+    if (LAMINA_UNLIKELY(self->slab.head == UINT32_MAX)) {
+        return db_audit_alloc_slow(self);
     }
+    /* slab: the first free slot, if its link is still as it was signed */
+    const uint32_t index = self->slab.head;
+    unsigned char *const slot = db_audit_slot_at(self, (size_t)index);
+    const uint32_t next = lamina_load_u32(self->slab.links + (size_t)index * 16U + 8);
+    if (LAMINA_UNLIKELY(lamina_load_u64(self->slab.links + (size_t)index * 16U) !=
+                        lamina_siphash24_from(self->slab.key, ((uint64_t)index << 32U) | next))) {
+        db_audit_link_damaged(self, slot);
+    }
+    self->slab.head = next;
+    if (LAMINA_UNLIKELY(!((lamina_load_u64(slot) == (self->canary.secret ^ (uint64_t)(uintptr_t)slot)) &&
+                          (lamina_load_u64(slot + DB_AUDIT_CANARY_AFTER_OFFSET) ==
+                           (self->canary.secret ^ (uint64_t)(uintptr_t)slot))))) {
+        db_audit_damaged_free(self, slot);
+    }
+    lamina_annotate_alloc(self->slab.base, slot + DB_AUDIT_PAYLOAD_OFFSET, DB_AUDIT_PAYLOAD_BYTES);
+    lamina_store_u64(self->slab.live + (index / 64U) * 8U,
+                     lamina_load_u64(self->slab.live + (index / 64U) * 8U) | (UINT64_C(1) << (index % 64U)));
 
-    return out;
+    return slot + DB_AUDIT_PAYLOAD_OFFSET;
 }
 
 /* The same, with every byte 0. Cost: the object. */

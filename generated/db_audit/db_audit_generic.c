@@ -18,7 +18,6 @@ static bool db_audit_generic_inspect_any(const db_audit_generic_t *self, const u
                                          lamina_corruption *event);
 static LAMINA_NORETURN void db_audit_generic_damaged_free(db_audit_generic_t *self, unsigned char *slot);
 static LAMINA_NORETURN void db_audit_generic_damaged_live(db_audit_generic_t *self, unsigned char *slot);
-static bool db_audit_generic_slab_refill(db_audit_generic_slab *self);
 static LAMINA_NORETURN void db_audit_generic_slab_link_damaged(db_audit_generic_slab *self,
                                                                const unsigned char *slot);
 static LAMINA_NORETURN void db_audit_generic_slab_double_free(db_audit_generic_slab *self,

@@ -14,7 +14,7 @@
 /* ------------------------------------------- Cold paths ------------------------------------------- */
 
 /* Cuts the next slots from the region and frees them; false when there are none, or no memory for them. */
-bool db_pages_refill(db_pages_t *self)
+static bool db_pages_refill(db_pages_t *self)
 {
     const size_t first = self->slab.carved;
     if (first == DB_PAGES_SLOT_COUNT) {
@@ -26,6 +26,16 @@ bool db_pages_refill(db_pages_t *self)
     lamina_annotate_cut(self->slab.base + first * DB_PAGES_SLOT_BYTES, 1U * DB_PAGES_SLOT_BYTES);
     self->slab.carved = first + 1U;
     return true;
+}
+
+/* What alloc does where there is no block at hand: with more of them it is done again. */
+void *db_pages_alloc_slow(db_pages_t *self)
+{
+    if (db_pages_refill(self)) {
+        return db_pages_alloc(self);
+    }
+
+    return NULL;
 }
 
 /* A pointer that is no object of this allocator: NULL is fine, all else is reported. */

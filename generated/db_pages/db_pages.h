@@ -74,9 +74,9 @@ void db_pages_destroy(db_pages_t *self);
 
 /* ------------------------ Cold paths, called by the inline functions only ------------------------- */
 
-bool db_pages_refill(db_pages_t *self) LAMINA_COLD;
 void db_pages_free_stray(db_pages_t *self, void *ptr) LAMINA_COLD;
 LAMINA_NORETURN void db_pages_free_missized(db_pages_t *self, void *ptr, size_t size) LAMINA_COLD;
+void *db_pages_alloc_slow(db_pages_t *self) LAMINA_COLD;
 
 /* ------------------------------------------- Fast paths ------------------------------------------- */
 
@@ -84,18 +84,15 @@ LAMINA_NORETURN void db_pages_free_missized(db_pages_t *self, void *ptr, size_t 
  * NULL, and nothing changed, when all are in use. One thread at a time. O(1). */
 LAMINA_NODISCARD LAMINA_INLINE void *db_pages_alloc(db_pages_t *self)
 {
-    void *out = NULL;
-
-    if (LAMINA_LIKELY(self->slab.head != NULL) || db_pages_refill(self)) {
-        /* slab: the first free slot */
-        unsigned char *const slot = self->slab.head;
-        self->slab.head = (unsigned char *)lamina_load_ptr(slot);
-        lamina_annotate_alloc(self->slab.base, slot, DB_PAGES_PAYLOAD_BYTES);
-
-        out = slot;
+    if (LAMINA_UNLIKELY(self->slab.head == NULL)) {
+        return db_pages_alloc_slow(self);
     }
+    /* slab: the first free slot */
+    unsigned char *const slot = self->slab.head;
+    self->slab.head = (unsigned char *)lamina_load_ptr(slot);
+    lamina_annotate_alloc(self->slab.base, slot, DB_PAGES_PAYLOAD_BYTES);
 
-    return out;
+    return slot;
 }
 
 /* The same, with every byte 0. Cost: the object. */

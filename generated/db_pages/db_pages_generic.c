@@ -13,7 +13,6 @@
 
 static void db_pages_generic_link(db_pages_generic_t *self);
 static void db_pages_generic_free_stray(db_pages_generic_t *self, void *ptr);
-static bool db_pages_generic_slab_refill(db_pages_generic_slab *self);
 
 /* -------------------------------- Questions that a layer passes on -------------------------------- */
 

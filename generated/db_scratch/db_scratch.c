@@ -45,7 +45,7 @@ static size_t db_scratch_decommit(db_scratch_t *self, size_t keep)
 }
 
 /* Commits room for a block of `size` bytes; false, and nothing changed, where that can't be had. */
-bool db_scratch_refill(db_scratch_t *self, size_t size, size_t align)
+static bool db_scratch_refill(db_scratch_t *self, size_t size, size_t align)
 {
     if ((size == 0U) || !lamina_is_pow2(align)) {
         lamina_set_last_os_error(LAMINA_OS_ERROR_INVALID);
@@ -73,6 +73,16 @@ bool db_scratch_refill(db_scratch_t *self, size_t size, size_t align)
                        ((end < DB_SCRATCH_CAPACITY_BYTES) ? end : DB_SCRATCH_CAPACITY_BYTES);
     lamina_annotate_cut(self->bump.base + ready, (size_t)(self->bump.limit - self->bump.base) - ready);
     return true;
+}
+
+/* What alloc does where there is no block at hand: with more of them it is done again. */
+void *db_scratch_alloc_slow(db_scratch_t *self, size_t size, size_t align)
+{
+    if (db_scratch_refill(self, size, align)) {
+        return db_scratch_alloc(self, size, align);
+    }
+
+    return NULL;
 }
 
 /* ---------------------------------------------- Life ---------------------------------------------- */

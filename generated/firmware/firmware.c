@@ -15,7 +15,7 @@ static const void *firmware_buffer_holder; /* the one instance that may cut it u
 /* ------------------------------------------- Cold paths ------------------------------------------- */
 
 /* Cuts the next slots from the region and frees them; false when there are none, or no memory for them. */
-bool firmware_refill(firmware_t *self)
+static bool firmware_refill(firmware_t *self)
 {
     const size_t first = self->slab.carved;
     if (first == FIRMWARE_SLOT_COUNT) {
@@ -35,6 +35,16 @@ bool firmware_refill(firmware_t *self)
     lamina_annotate_cut(start, batch * FIRMWARE_SLOT_BYTES);
     self->slab.carved = first + batch;
     return true;
+}
+
+/* What alloc does where there is no block at hand: with more of them it is done again. */
+void *firmware_alloc_slow(firmware_t *self)
+{
+    if (firmware_refill(self)) {
+        return firmware_alloc(self);
+    }
+
+    return NULL;
 }
 
 /* A pointer that is no object of this allocator: NULL is fine, all else is reported. */

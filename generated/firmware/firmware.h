@@ -70,9 +70,9 @@ void firmware_destroy(firmware_t *self);
 
 /* ------------------------ Cold paths, called by the inline functions only ------------------------- */
 
-bool firmware_refill(firmware_t *self) LAMINA_COLD;
 void firmware_free_stray(firmware_t *self, void *ptr) LAMINA_COLD;
 LAMINA_NORETURN void firmware_free_missized(firmware_t *self, void *ptr, size_t size) LAMINA_COLD;
+void *firmware_alloc_slow(firmware_t *self) LAMINA_COLD;
 
 /* ------------------------------------------- Fast paths ------------------------------------------- */
 
@@ -80,18 +80,15 @@ LAMINA_NORETURN void firmware_free_missized(firmware_t *self, void *ptr, size_t 
  * NULL, and nothing changed, when all are in use. One thread at a time. O(1). */
 LAMINA_NODISCARD LAMINA_INLINE void *firmware_alloc(firmware_t *self)
 {
-    void *out = NULL;
-
-    if (LAMINA_LIKELY(self->slab.head != NULL) || firmware_refill(self)) {
-        /* slab: the first free slot */
-        unsigned char *const slot = self->slab.head;
-        self->slab.head = (unsigned char *)lamina_load_ptr(slot);
-        lamina_annotate_alloc(self->slab.base, slot, FIRMWARE_PAYLOAD_BYTES);
-
-        out = slot;
+    if (LAMINA_UNLIKELY(self->slab.head == NULL)) {
+        return firmware_alloc_slow(self);
     }
+    /* slab: the first free slot */
+    unsigned char *const slot = self->slab.head;
+    self->slab.head = (unsigned char *)lamina_load_ptr(slot);
+    lamina_annotate_alloc(self->slab.base, slot, FIRMWARE_PAYLOAD_BYTES);
 
-    return out;
+    return slot;
 }
 
 /* The same, with every byte 0. Cost: the object. */

@@ -14,7 +14,6 @@ static const void
     *firmware_generic_static_source_buffer_holder; /* the one instance that may cut it up, or NULL */
 static void firmware_generic_link(firmware_generic_t *self);
 static void firmware_generic_free_stray(firmware_generic_t *self, void *ptr);
-static bool firmware_generic_slab_refill(firmware_generic_slab *self);
 
 /* -------------------------------- Questions that a layer passes on -------------------------------- */
 

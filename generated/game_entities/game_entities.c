@@ -14,7 +14,7 @@
 /* ------------------------------------------- Cold paths ------------------------------------------- */
 
 /* Cuts the next slots from the region and frees them; false when there are none, or no memory for them. */
-bool game_entities_refill(game_entities_t *self)
+static bool game_entities_refill(game_entities_t *self)
 {
     const size_t first = self->slab.carved;
     if (first == GAME_ENTITIES_SLOT_COUNT) {
@@ -51,6 +51,16 @@ void game_entities_double_free(game_entities_t *self, const unsigned char *slot)
                                      .expected = 1,
                                      .found = 0};
     lamina_corruption_abort(&event);
+}
+
+/* What alloc does where there is no block at hand: with more of them it is done again. */
+void *game_entities_alloc_slow(game_entities_t *self)
+{
+    if (game_entities_refill(self)) {
+        return game_entities_alloc(self);
+    }
+
+    return NULL;
 }
 
 /* A pointer that is no object of this allocator: NULL is fine, all else is reported. */

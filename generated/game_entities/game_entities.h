@@ -80,10 +80,10 @@ void game_entities_destroy(game_entities_t *self);
 
 /* ------------------------ Cold paths, called by the inline functions only ------------------------- */
 
-bool game_entities_refill(game_entities_t *self) LAMINA_COLD;
 LAMINA_NORETURN void game_entities_double_free(game_entities_t *self, const unsigned char *slot) LAMINA_COLD;
 void game_entities_free_stray(game_entities_t *self, void *ptr) LAMINA_COLD;
 LAMINA_NORETURN void game_entities_free_missized(game_entities_t *self, void *ptr, size_t size) LAMINA_COLD;
+void *game_entities_alloc_slow(game_entities_t *self) LAMINA_COLD;
 
 /* ------------------------------------------- Fast paths ------------------------------------------- */
 
@@ -91,24 +91,20 @@ LAMINA_NORETURN void game_entities_free_missized(game_entities_t *self, void *pt
  * NULL, and nothing changed, when all are in use. One thread at a time. O(1). */
 LAMINA_NODISCARD LAMINA_INLINE void *game_entities_alloc(game_entities_t *self)
 {
-    void *out = NULL;
-
-    if (LAMINA_LIKELY(self->slab.head != NULL) || game_entities_refill(self)) {
-        /* slab: the first free slot */
-        unsigned char *const slot = self->slab.head;
-        self->slab.head = (unsigned char *)lamina_load_ptr(slot);
-        lamina_annotate_alloc(self->slab.base, slot, GAME_ENTITIES_PAYLOAD_BYTES);
-        const size_t index = lamina_rotr(((uintptr_t)slot - (uintptr_t)self->slab.base) *
-                                             GAME_ENTITIES_SLOT_INVERSE,
-                                         GAME_ENTITIES_SLOT_SHIFT);
-        lamina_store_u64(self->slab.live + (index / 64U) * 8U,
-                         lamina_load_u64(self->slab.live + (index / 64U) * 8U) |
-                             (UINT64_C(1) << (index % 64U)));
-
-        out = slot;
+    if (LAMINA_UNLIKELY(self->slab.head == NULL)) {
+        return game_entities_alloc_slow(self);
     }
+    /* slab: the first free slot */
+    unsigned char *const slot = self->slab.head;
+    self->slab.head = (unsigned char *)lamina_load_ptr(slot);
+    lamina_annotate_alloc(self->slab.base, slot, GAME_ENTITIES_PAYLOAD_BYTES);
+    const size_t index = lamina_rotr(((uintptr_t)slot - (uintptr_t)self->slab.base) *
+                                         GAME_ENTITIES_SLOT_INVERSE,
+                                     GAME_ENTITIES_SLOT_SHIFT);
+    lamina_store_u64(self->slab.live + (index / 64U) * 8U,
+                     lamina_load_u64(self->slab.live + (index / 64U) * 8U) | (UINT64_C(1) << (index % 64U)));
 
-    return out;
+    return slot;
 }
 
 /* The same, with every byte 0. Cost: the object. */

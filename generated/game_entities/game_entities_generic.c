@@ -13,7 +13,6 @@
 
 static void game_entities_generic_link(game_entities_generic_t *self);
 static void game_entities_generic_free_stray(game_entities_generic_t *self, void *ptr);
-static bool game_entities_generic_slab_refill(game_entities_generic_slab *self);
 static LAMINA_NORETURN void game_entities_generic_slab_double_free(game_entities_generic_slab *self,
                                                                    const unsigned char *slot);
 

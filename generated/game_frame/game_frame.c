@@ -24,15 +24,15 @@ static size_t game_frame_decommit(game_frame_t *self, size_t keep)
                : 0U;
 }
 
-/* A request that doesn't fit: false, with the error set where the request itself is at fault. */
-bool game_frame_refill(game_frame_t *self, size_t size, size_t align)
+/* What alloc does where there is no room. */
+void *game_frame_alloc_slow(game_frame_t *self, size_t size, size_t align)
 {
     (void)self;
-    (void)size;
     if ((size == 0U) || !lamina_is_pow2(align)) {
-        lamina_set_last_os_error(LAMINA_OS_ERROR_INVALID);
+        lamina_set_last_os_error(LAMINA_OS_ERROR_INVALID); /* the request itself is at fault */
     }
-    return false;
+
+    return NULL;
 }
 
 /* ---------------------------------------------- Life ---------------------------------------------- */

@@ -12,7 +12,6 @@
 #include "lamina/os.h"
 
 static void game_frame_generic_link(game_frame_generic_t *self);
-static bool game_frame_generic_bump_refill(game_frame_generic_bump *self, size_t size, size_t align);
 
 /* -------------------------------- Questions that a layer passes on -------------------------------- */
 
@@ -44,13 +43,12 @@ static const game_frame_generic_ops game_frame_generic_mmap_ops = {
 
 /* ---------------------------------------------- bump ---------------------------------------------- */
 
-/* A request that doesn't fit: false, with the error set where the request itself is at fault. */
+/* A request that doesn't fit: false. */
 static bool game_frame_generic_bump_refill(game_frame_generic_bump *self, size_t size, size_t align)
 {
     (void)self;
-    (void)size;
     if ((size == 0U) || !lamina_is_pow2(align)) {
-        lamina_set_last_os_error(LAMINA_OS_ERROR_INVALID);
+        lamina_set_last_os_error(LAMINA_OS_ERROR_INVALID); /* the request itself is at fault */
     }
     return false;
 }
@@ -59,14 +57,16 @@ static void *game_frame_generic_bump_alloc(game_frame_generic_layer *link, size_
 {
     game_frame_generic_bump *const self = (game_frame_generic_bump *)link;
     unsigned char *out = NULL;
-    const size_t room = (size_t)(self->limit - self->cursor);
+    /* the block's last byte, in whole granules; a size of 0 wraps, and fits nowhere */
+    const size_t last = (size - 1U) | (self->cfg.min_align - 1U);
     const size_t pad = (align <= self->cfg.min_align) ? 0U : lamina_padding(self->cursor, align);
-    if (LAMINA_LIKELY(lamina_is_pow2(align) && (size - 1U < room) && (pad <= room - size)) ||
+    if (LAMINA_LIKELY(lamina_is_pow2(align) &&
+                      LAMINA_ENDS_BELOW(self->cursor, pad, last, self->cfg.capacity_bytes, self->limit)) ||
         game_frame_generic_bump_refill(self, size, align)) {
-        /* bump: room is whole granules, so what fits also fits rounded up; a size of 0 wraps, and doesn't fit
-         */
+        /* bump: the next free bytes */
         unsigned char *const slot = self->cursor + pad;
-        self->cursor = slot + lamina_round_up(size, self->cfg.min_align);
+        LAMINA_ASSUME(slot != NULL); /* spares the caller's test */
+        self->cursor = (unsigned char *)((uintptr_t)slot + last + 1U);
         out = slot;
     }
     return out;
@@ -87,6 +87,7 @@ static void game_frame_generic_link(game_frame_generic_t *self)
     self->bump.link = (game_frame_generic_layer){
         .ops = &game_frame_generic_bump_ops, .below = &self->mmap.link, .above = NULL, .top = self};
     self->bump.cfg.min_align = GAME_FRAME_MIN_ALIGN;
+    self->bump.cfg.capacity_bytes = GAME_FRAME_CAPACITY_BYTES;
 }
 
 lamina_status game_frame_generic_init(game_frame_generic_t *self)

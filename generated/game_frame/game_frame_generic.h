@@ -53,6 +53,7 @@ typedef struct game_frame_generic_bump {
 
     struct {
         size_t min_align;
+        size_t capacity_bytes;
     } cfg; /* what the spec asked for */
 
     unsigned char *cursor; /* first free byte; always a multiple of the granularity from base */

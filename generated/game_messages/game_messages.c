@@ -16,7 +16,7 @@ static bool game_messages_drain(game_messages_t *self);
 /* ------------------------------------------- Cold paths ------------------------------------------- */
 
 /* Cuts the next slots from the region and frees them; false when there are none, or no memory for them. */
-bool game_messages_refill(game_messages_t *self)
+static bool game_messages_refill(game_messages_t *self)
 {
     if (game_messages_drain(self)) {
         return true;
@@ -78,6 +78,16 @@ static bool game_messages_drain(game_messages_t *self)
         ptr = next;
     }
     return self->slab.head != NULL;
+}
+
+/* What alloc does where there is no block at hand: with more of them it is done again. */
+void *game_messages_alloc_slow(game_messages_t *self)
+{
+    if (game_messages_refill(self)) {
+        return game_messages_alloc(self);
+    }
+
+    return NULL;
 }
 
 /* A pointer that is no object of this allocator: NULL is fine, all else is reported. */

@@ -84,10 +84,10 @@ void game_messages_destroy(game_messages_t *self);
 
 /* ------------------------ Cold paths, called by the inline functions only ------------------------- */
 
-bool game_messages_refill(game_messages_t *self) LAMINA_COLD;
 void game_messages_free_remote(game_messages_t *self, void *ptr);
 void game_messages_free_stray(game_messages_t *self, void *ptr) LAMINA_COLD;
 LAMINA_NORETURN void game_messages_free_missized(game_messages_t *self, void *ptr, size_t size) LAMINA_COLD;
+void *game_messages_alloc_slow(game_messages_t *self) LAMINA_COLD;
 
 /* ------------------------------------------- Fast paths ------------------------------------------- */
 
@@ -96,18 +96,15 @@ LAMINA_NORETURN void game_messages_free_missized(game_messages_t *self, void *pt
  * the frees that other threads posted. */
 LAMINA_NODISCARD LAMINA_INLINE void *game_messages_alloc(game_messages_t *self)
 {
-    void *out = NULL;
-
-    if (LAMINA_LIKELY(self->slab.head != NULL) || game_messages_refill(self)) {
-        /* slab: the first free slot */
-        unsigned char *const slot = self->slab.head;
-        self->slab.head = (unsigned char *)lamina_load_ptr(slot);
-        lamina_annotate_alloc(self->slab.base, slot, GAME_MESSAGES_PAYLOAD_BYTES);
-
-        out = slot;
+    if (LAMINA_UNLIKELY(self->slab.head == NULL)) {
+        return game_messages_alloc_slow(self);
     }
+    /* slab: the first free slot */
+    unsigned char *const slot = self->slab.head;
+    self->slab.head = (unsigned char *)lamina_load_ptr(slot);
+    lamina_annotate_alloc(self->slab.base, slot, GAME_MESSAGES_PAYLOAD_BYTES);
 
-    return out;
+    return slot;
 }
 
 /* The same, with every byte 0. Cost: the object. */

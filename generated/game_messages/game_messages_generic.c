@@ -13,7 +13,6 @@
 
 static void game_messages_generic_link(game_messages_generic_t *self);
 static void game_messages_generic_free_stray(game_messages_generic_t *self, void *ptr);
-static bool game_messages_generic_slab_refill(game_messages_generic_slab *self);
 static void game_messages_generic_owner_free_remote(game_messages_generic_owner *self, void *ptr);
 static bool game_messages_generic_owner_drain(game_messages_generic_owner *self);
 static bool game_messages_generic_is_slot(game_messages_generic_t *self, const void *ptr);

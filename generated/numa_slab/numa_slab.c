@@ -81,7 +81,7 @@ static size_t numa_slab_decommit(numa_slab_t *self, size_t keep)
 }
 
 /* Cuts the next slots from the region and frees them; false when there are none, or no memory for them. */
-bool numa_slab_refill(numa_slab_t *self)
+static bool numa_slab_refill(numa_slab_t *self)
 {
     const size_t first = self->slab.carved;
     if (first == NUMA_SLAB_SLOT_COUNT) {
@@ -106,6 +106,16 @@ bool numa_slab_refill(numa_slab_t *self)
     lamina_annotate_cut(start, batch * NUMA_SLAB_SLOT_BYTES);
     self->slab.carved = first + batch;
     return true;
+}
+
+/* What alloc does where there is no block at hand: with more of them it is done again. */
+void *numa_slab_alloc_slow(numa_slab_t *self)
+{
+    if (numa_slab_refill(self)) {
+        return numa_slab_alloc(self);
+    }
+
+    return NULL;
 }
 
 /* A pointer that is no object of this allocator: NULL is fine, all else is reported. */

@@ -84,10 +84,10 @@ void numa_slab_destroy(numa_slab_t *self);
 
 /* ------------------------ Cold paths, called by the inline functions only ------------------------- */
 
-bool numa_slab_refill(numa_slab_t *self) LAMINA_COLD;
 void numa_slab_free_stray(numa_slab_t *self, void *ptr) LAMINA_COLD;
 LAMINA_NORETURN void numa_slab_free_missized(numa_slab_t *self, void *ptr, size_t size) LAMINA_COLD;
 LAMINA_NORETURN void numa_slab_damaged_free(numa_slab_t *self, unsigned char *slot) LAMINA_COLD;
+void *numa_slab_alloc_slow(numa_slab_t *self) LAMINA_COLD;
 
 /* ------------------------------------------- Fast paths ------------------------------------------- */
 
@@ -96,22 +96,19 @@ LAMINA_NORETURN void numa_slab_damaged_free(numa_slab_t *self, unsigned char *sl
  * Cost: the object's bytes once, but for a commit now and then. */
 LAMINA_NODISCARD LAMINA_INLINE void *numa_slab_alloc(numa_slab_t *self)
 {
-    void *out = NULL;
-
-    if (LAMINA_LIKELY(self->slab.head != NULL) || numa_slab_refill(self)) {
-        /* slab: the first free slot */
-        unsigned char *const slot = self->slab.head;
-        self->slab.head = (unsigned char *)lamina_load_ptr(slot);
-        if (LAMINA_UNLIKELY(!lamina_holds_word(slot + NUMA_SLAB_POISON_OFFSET, NUMA_SLAB_POISON_BYTES,
-                                               NUMA_SLAB_POISON_WORD))) {
-            numa_slab_damaged_free(self, slot);
-        }
-        lamina_annotate_alloc(self->slab.base, slot, NUMA_SLAB_PAYLOAD_BYTES);
-
-        out = slot;
+    if (LAMINA_UNLIKELY(self->slab.head == NULL)) {
+        return numa_slab_alloc_slow(self);
     }
+    /* slab: the first free slot */
+    unsigned char *const slot = self->slab.head;
+    self->slab.head = (unsigned char *)lamina_load_ptr(slot);
+    if (LAMINA_UNLIKELY(!lamina_holds_word(slot + NUMA_SLAB_POISON_OFFSET, NUMA_SLAB_POISON_BYTES,
+                                           NUMA_SLAB_POISON_WORD))) {
+        numa_slab_damaged_free(self, slot);
+    }
+    lamina_annotate_alloc(self->slab.base, slot, NUMA_SLAB_PAYLOAD_BYTES);
 
-    return out;
+    return slot;
 }
 
 /* The same, with every byte 0. Cost: the object. */

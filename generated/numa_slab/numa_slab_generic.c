@@ -17,7 +17,6 @@ static void numa_slab_generic_free_stray(numa_slab_generic_t *self, void *ptr);
 static bool numa_slab_generic_inspect_freed(const numa_slab_generic_t *self, const unsigned char *slot,
                                             lamina_corruption *event);
 static LAMINA_NORETURN void numa_slab_generic_damaged_free(numa_slab_generic_t *self, unsigned char *slot);
-static bool numa_slab_generic_slab_refill(numa_slab_generic_slab *self);
 static bool numa_slab_generic_mmap_commit(numa_slab_generic_mmap *self, size_t need);
 
 /* -------------------------------- Questions that a layer passes on -------------------------------- */

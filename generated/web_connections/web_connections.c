@@ -14,7 +14,7 @@
 /* ------------------------------------------- Cold paths ------------------------------------------- */
 
 /* Cuts the next slots from the region and frees them; false when there are none, or no memory for them. */
-bool web_connections_refill(web_connections_t *self)
+static bool web_connections_refill(web_connections_t *self)
 {
     const size_t first = self->slab.carved;
     if (first == WEB_CONNECTIONS_SLOT_COUNT) {
@@ -37,10 +37,19 @@ bool web_connections_refill(web_connections_t *self)
 }
 
 /* The other branch's turn: the first has no room. */
-void *web_connections_secondary_alloc(web_connections_t *self)
+static void *web_connections_secondary_alloc(web_connections_t *self)
 {
     (void)self;
     return lamina_os_heap_alloc(WEB_CONNECTIONS_PAYLOAD_BYTES, WEB_CONNECTIONS_HEAP_ALIGN);
+}
+
+/* What alloc does where there is no block at hand: with more of them it is done again. */
+void *web_connections_alloc_slow(web_connections_t *self)
+{
+    if (web_connections_refill(self)) {
+        return web_connections_alloc(self);
+    }
+    return web_connections_secondary_alloc(self);
 }
 
 /* A pointer that is no object of this allocator: NULL is fine, the other branch's is freed there, all else is

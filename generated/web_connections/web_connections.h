@@ -75,11 +75,10 @@ void web_connections_destroy(web_connections_t *self);
 
 /* ------------------------ Cold paths, called by the inline functions only ------------------------- */
 
-bool web_connections_refill(web_connections_t *self) LAMINA_COLD;
 void web_connections_free_stray(web_connections_t *self, void *ptr) LAMINA_COLD;
 LAMINA_NORETURN void web_connections_free_missized(web_connections_t *self, void *ptr,
                                                    size_t size) LAMINA_COLD;
-void *web_connections_secondary_alloc(web_connections_t *self) LAMINA_COLD;
+void *web_connections_alloc_slow(web_connections_t *self) LAMINA_COLD;
 
 /* ------------------------------------------- Fast paths ------------------------------------------- */
 
@@ -87,20 +86,15 @@ void *web_connections_secondary_alloc(web_connections_t *self) LAMINA_COLD;
  * NULL, and nothing changed, when the system's heap has no memory left. One thread at a time. O(1). */
 LAMINA_NODISCARD LAMINA_INLINE void *web_connections_alloc(web_connections_t *self)
 {
-    void *out = NULL;
-
-    if (LAMINA_LIKELY(self->slab.head != NULL) || web_connections_refill(self)) {
-        /* slab: the first free slot */
-        unsigned char *const slot = self->slab.head;
-        self->slab.head = (unsigned char *)lamina_load_ptr(slot);
-        lamina_annotate_alloc(self->slab.base, slot, WEB_CONNECTIONS_PAYLOAD_BYTES);
-
-        out = slot;
-    } else {
-        out = web_connections_secondary_alloc(self);
+    if (LAMINA_UNLIKELY(self->slab.head == NULL)) {
+        return web_connections_alloc_slow(self);
     }
+    /* slab: the first free slot */
+    unsigned char *const slot = self->slab.head;
+    self->slab.head = (unsigned char *)lamina_load_ptr(slot);
+    lamina_annotate_alloc(self->slab.base, slot, WEB_CONNECTIONS_PAYLOAD_BYTES);
 
-    return out;
+    return slot;
 }
 
 /* The same, with every byte 0. Cost: the object. */

@@ -13,7 +13,6 @@
 
 static void web_connections_generic_link(web_connections_generic_t *self);
 static void web_connections_generic_free_stray(web_connections_generic_t *self, void *ptr);
-static bool web_connections_generic_slab_refill(web_connections_generic_slab *self);
 
 /* -------------------------------- Questions that a layer passes on -------------------------------- */
 

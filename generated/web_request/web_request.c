@@ -45,7 +45,7 @@ static size_t web_request_decommit(web_request_t *self, size_t keep)
 }
 
 /* Commits room for a block of `size` bytes; false, and nothing changed, where that can't be had. */
-bool web_request_refill(web_request_t *self, size_t size, size_t align)
+static bool web_request_refill(web_request_t *self, size_t size, size_t align)
 {
     if ((size == 0U) || !lamina_is_pow2(align)) {
         lamina_set_last_os_error(LAMINA_OS_ERROR_INVALID);
@@ -77,6 +77,16 @@ bool web_request_refill(web_request_t *self, size_t size, size_t align)
         self->bump.chunk = WEB_REQUEST_CAPACITY_BYTES;
     }
     return true;
+}
+
+/* What alloc does where there is no block at hand: with more of them it is done again. */
+void *web_request_alloc_slow(web_request_t *self, size_t size, size_t align)
+{
+    if (web_request_refill(self, size, align)) {
+        return web_request_alloc(self, size, align);
+    }
+
+    return NULL;
 }
 
 /* ---------------------------------------------- Life ---------------------------------------------- */

@@ -12,7 +12,6 @@
 #include "lamina/os.h"
 
 static void web_request_generic_link(web_request_generic_t *self);
-static bool web_request_generic_bump_refill(web_request_generic_bump *self, size_t size, size_t align);
 static bool web_request_generic_mmap_commit(web_request_generic_mmap *self, size_t need);
 
 /* -------------------------------- Questions that a layer passes on -------------------------------- */
@@ -112,14 +111,16 @@ static void *web_request_generic_bump_alloc(web_request_generic_layer *link, siz
 {
     web_request_generic_bump *const self = (web_request_generic_bump *)link;
     unsigned char *out = NULL;
-    const size_t room = (size_t)(self->limit - self->cursor);
+    /* the block's last byte, in whole granules; a size of 0 wraps, and fits nowhere */
+    const size_t last = (size - 1U) | (self->cfg.min_align - 1U);
     const size_t pad = (align <= self->cfg.min_align) ? 0U : lamina_padding(self->cursor, align);
-    if (LAMINA_LIKELY(lamina_is_pow2(align) && (size - 1U < room) && (pad <= room - size)) ||
+    if (LAMINA_LIKELY(lamina_is_pow2(align) &&
+                      LAMINA_ENDS_BELOW(self->cursor, pad, last, self->cfg.capacity_bytes, self->limit)) ||
         web_request_generic_bump_refill(self, size, align)) {
-        /* bump: room is whole granules, so what fits also fits rounded up; a size of 0 wraps, and doesn't fit
-         */
+        /* bump: the next free bytes */
         unsigned char *const slot = self->cursor + pad;
-        self->cursor = slot + lamina_round_up(size, self->cfg.min_align);
+        LAMINA_ASSUME(slot != NULL); /* spares the caller's test */
+        self->cursor = (unsigned char *)((uintptr_t)slot + last + 1U);
         out = slot;
     }
     return out;

@@ -144,6 +144,18 @@ class Bound:
     def top(self) -> str:
         return "self->link.top" if self.form is Form.LAYER else "self"
 
+    # ---- the cold side of alloc
+
+    @property
+    def retried(self) -> bool:
+        """Whether a function out of line refills and tries again, in place of the inline alloc."""
+        return self.flat and self._branch is self._c.stack.main and self._c.retries
+
+    @property
+    def refill_linkage(self) -> str:
+        """What stands before the refill: it is for others only where inline code calls it."""
+        return "" if self.flat and self._branch is self._c.stack.main and not self.retried else "static "
+
     # ---- neighbours
 
     def bound(self, layer: Layer) -> "Bound":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from .bind import Bound, Form, StackView
@@ -58,11 +59,15 @@ class BranchView:
     @property
     def refill(self) -> str:
         """Call of the cold path that makes `have` true, or nothing."""
-        if not self._c.defines(self.b.store, "declarations") or not self._c.macro(self.b.store, "declarations", self.b, self.form):
-            return ""
         bound = self._c.bind(self.b.store, self.b, self.form)
-        args = self._store("refill_args") or "self"
-        return f"{bound.fn('refill')}({args})"
+        if f"{bound.fn('refill')}(" not in self._store("functions"):
+            return ""
+        return f"{bound.fn('refill')}({self._store('refill_args') or 'self'})"
+
+    @property
+    def refuse(self) -> str:
+        """What is done about a request that doesn't fit, where no refill will help."""
+        return self._store("refuse")
 
     @property
     def take(self) -> str:
@@ -77,6 +82,12 @@ class BranchView:
     @property
     def alloc_ok(self) -> str:
         return self._c.join([self.b.store, *self.b.blocks], "alloc_ok", self.b, self.form)
+
+    @property
+    def alloc_leaves(self) -> bool:
+        """Whether alloc may leave in its middle."""
+        damaged = self._c.bail if self.verify else ""
+        return "goto leave" in "".join((self.take, self.alloc_ok, damaged))
 
     @property
     def store_ok(self) -> str:
@@ -210,6 +221,18 @@ class Composer:
         return slot if const is None or const.value == 0 else f"{slot} + {self.view.upper}_{const.name}"
 
     # ---- facts for the frames
+
+    @property
+    def bail(self) -> str:
+        """What follows a report of damage: nothing where the report doesn't return."""
+        return "goto leave;" if self.stack.options.on_corruption == "callback" else ""
+
+    @cached_property
+    def retries(self) -> bool:
+        """Whether the flat alloc leaves the cold case to a function that ends in another alloc. The fast path then needs
+        no frame of its own; it must hold no lock, and have counted nothing, when it calls that function."""
+        view = BranchView(self, self.stack.main, Form.FLAT)
+        return not (view.whole or self.access_text("enter", Form.FLAT) or self.admit(Form.FLAT) or view.alloc_leaves)
 
     def inspects(self, branch: Branch, name: str) -> bool:
         return any(self.macro(b, name, branch, Form.FLAT) for b in branch.blocks)

@@ -48,6 +48,14 @@ def negated(condition: str) -> str:
     return f"({text})"
 
 
+def opposite(condition: str) -> str:
+    """The condition that holds where this one doesn't: the other comparison where it is one, else with `!`."""
+    text = str(condition).strip()
+    if text.count(" != ") == 1 and not re.search(r"&&|\|\||[?,]", text):
+        return text.replace(" != ", " == ")
+    return f"!{negated(text)}"
+
+
 def _capabilities(stack: Stack) -> SimpleNamespace:
     main, store = stack.main, stack.main.store
     alone = stack.combinator is None
@@ -161,7 +169,7 @@ def common(composer: Composer, form: Form, generic: bool, spec: str, command: st
     stack = composer.stack
     S = SimpleNamespace()
     S.flat, S.generic = not generic, generic
-    S.negated = negated
+    S.negated, S.opposite = negated, opposite
     S.name, S.upper, S.brief = stack.name, stack.name.upper(), stack.brief or f"the allocator {stack.name}"
     S.version, S.spec, S.command, S.abi = __version__, spec, command, ABI
     S.p = composer.prefix(generic)
@@ -173,7 +181,7 @@ def common(composer: Composer, form: Form, generic: bool, spec: str, command: st
     S.hosted = TARGETS[stack.options.target].hosted
     S.can = _capabilities(stack)
     S.noreturn = "" if S.can.handler else "LAMINA_NORETURN "
-    S.bail = "goto leave;" if S.can.handler else ""
+    S.bail = composer.bail
     main = stack.main
     S.store_id, S.store_name = main.store.id, main.store.name
     S.align = main.align
@@ -380,7 +388,8 @@ def flat(composer: Composer, spec: str, command: str) -> tuple[SimpleNamespace, 
     S.divert = composer.macro(access, "divert", stack.main, Form.FLAT) if access else ""
     S.whole_alloc = composer.macro(stack.main.store, "alloc_whole", stack.main, Form.FLAT)
     S.whole_free = composer.macro(stack.main.store, "free_whole", stack.main, Form.FLAT)
-    S.alloc_leaves = "goto leave" in "".join((M.take, M.alloc_ok, S.bail if M.verify else ""))
+    S.alloc_leaves = M.alloc_leaves
+    S.retries = composer.retries and bool(M.refill or M.refuse)
     S.free_leaves = "goto leave" in "".join((M.vet, M.free, S.bail if M.intact else ""))
     S.secondary_alloc = S.secondary_free = ""
     if S.secondary:

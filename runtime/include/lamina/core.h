@@ -41,6 +41,9 @@
 #define LAMINA_LIKELY(condition) __builtin_expect(!!(condition), 1)
 #define LAMINA_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 
+/* Tells the compiler what always holds, so that it need not test it again. UndefinedBehaviorSanitizer watches it. */
+#define LAMINA_ASSUME(condition) ((condition) ? (void)0 : __builtin_unreachable())
+
 /* Always inlined, also at -O0: what depends on a size being a compile-time constant then always sees it, and a
  * debug build makes no calls that a release build does not. */
 #define LAMINA_INLINE static inline __attribute__((always_inline))
@@ -185,6 +188,24 @@ LAMINA_INLINE size_t lamina_padding(const void *p, size_t align_pow2)
 {
     return ((size_t)0 - (size_t)(uintptr_t)p) & (align_pow2 - 1U);
 }
+
+/* Whether a block that begins `pad` bytes behind `at` and ends with byte number `last` of its own lies below `limit`,
+ * which is not below `at`. Any `pad` and `last` will do: nothing wraps. */
+LAMINA_INLINE bool lamina_has_room(const unsigned char *at, size_t pad, size_t last, const unsigned char *limit)
+{
+    const size_t room = (size_t)(limit - at);
+    return (last < room) && (pad < room - last);
+}
+
+/* The same, where all memory is `capacity` bytes, a constant, and `pad` is below a power of two: one comparison less
+ * where `last` is a constant as well. A macro, because compilers lay out the conjunction better where it stands in the
+ * condition itself. With 64 bits of address the sum can't wrap: no memory lies in the upper half of what they span. */
+#if UINTPTR_MAX > UINT32_MAX
+#define LAMINA_ENDS_BELOW(at, pad, last, capacity, limit)                                                              \
+    (((last) < (capacity)) && ((uintptr_t)(at) + (pad) + (last) + 1U <= (uintptr_t)(limit)))
+#else
+#define LAMINA_ENDS_BELOW(at, pad, last, capacity, limit) lamina_has_room(at, pad, last, limit)
+#endif
 
 LAMINA_INLINE bool lamina_is_aligned(const void *p, size_t align_pow2)
 {
