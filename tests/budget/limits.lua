@@ -24,7 +24,7 @@ return {
   slab("counted", 28, { lamina.statistics {} }),
 
   lamina.stack "bumped" {
-    budget = { pair = 12 },
+    budget = { pair = 9 },
     lamina.mmap { size = "1 MiB" },
     lamina.bump { min_align = 16 },
   },
