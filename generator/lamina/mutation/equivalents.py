@@ -57,6 +57,9 @@ TABLE: tuple[Equivalent, ...] = (
     Equivalent("told to a tool", "swap-statements|delete-statement|arithmetic|literal|product", ".*", r"lamina_annotate_\w+\(",
                "In the build that the tests run in the call is empty: it is for AddressSanitizer and Valgrind, in whose builds "
                "tests/integration/test_annotations.py holds each of these calls."),
+    Equivalent("told to the compiler", "delete-statement", "alloc", r"LAMINA_ASSUME\(",
+               "It says what holds anyway, so that the caller's test for NULL can be left out; the stack's budget of instructions "
+               "holds it."),
     Equivalent("not ready and nothing to do", "delete-statement", "destroy", r"^\s*return;",
                "Behind it nothing happens but that tools are told, and `ready` becomes what it is.",
                text=r"_ready\) \{\s*return;\s*\}\s*lamina_annotate_end\([^;]*;\s*\w+_ready = false;"),
