@@ -12,8 +12,11 @@
 #include "lamina/secret.h"
 #include "lamina/thread.h"
 
+#define PSAPI_VERSION 2
 #include <stdio.h>
 #include <windows.h>
+/* After windows.h. */
+#include <psapi.h>
 
 static int failed;
 
@@ -86,6 +89,47 @@ static size_t large_pages_of_2m(void)
     return LAMINA_HUGE_2M;
 }
 
+/* What the system is to say of every page that is asked about: PSAPI_WORKING_SET_EX_BLOCK. */
+enum { THERE = 1, LOCKED = 1 << 22, LARGE = 1 << 23 };
+static ULONG_PTR page_flags;
+static unsigned pages_asked;
+
+static int tell_of_pages(void *pages, unsigned long bytes)
+{
+    PSAPI_WORKING_SET_EX_INFORMATION *const list = (PSAPI_WORKING_SET_EX_INFORMATION *)pages;
+    for (size_t i = 0; i < bytes / sizeof list[0]; i++) {
+        list[i].VirtualAttributes.Flags = page_flags;
+        pages_asked++;
+    }
+    return 1;
+}
+
+/* An ordinary mapping that has the size of a large page is not one. */
+static void ordinary_pages_of_a_large_size(void)
+{
+    unsigned char *const p = (unsigned char *)lamina_os_map(LAMINA_HUGE_2M, 0U);
+    CHECK(p != NULL);
+    p[LAMINA_HUGE_2M - 1U] = 7U;
+    lamina_os_calls.large_page = large_pages_of_2m;
+    CHECK_REFUSED(lamina_os_release(p, page()), LAMINA_OS_ERROR_INVALID); /* as the system tells */
+    CHECK((state_of(p) == MEM_COMMIT) && (p[LAMINA_HUGE_2M - 1U] == 7U));
+    lamina_os_calls.query_pages = tell_of_pages;
+    for (page_flags = 0U; page_flags <= THERE; page_flags++) {
+        CHECK_REFUSED(lamina_os_release(p, page()), LAMINA_OS_ERROR_INVALID);
+        CHECK_REFUSED(lamina_os_release(p, LAMINA_HUGE_2M - 1U - page()), LAMINA_OS_ERROR_INVALID);
+        CHECK_REFUSED(lamina_os_release(p, LAMINA_HUGE_2M + 1U), LAMINA_OS_ERROR_INVALID);
+        CHECK_REFUSED(lamina_os_release(p + page(), LAMINA_HUGE_2M - page()), LAMINA_OS_ERROR_INVALID);
+        CHECK((state_of(p) == MEM_COMMIT) && (p[LAMINA_HUGE_2M - 1U] == 7U));
+    }
+    lamina_os_calls.query_pages = lamina_os_calls_default.query_pages;
+    lamina_fail_at(1U, ERROR_GEN_FAILURE); /* where the system doesn't tell, nothing is freed */
+    CHECK_REFUSED(lamina_os_release(p, page()), ERROR_GEN_FAILURE);
+    CHECK((lamina_calls_failed() == 1U) && (state_of(p) == MEM_COMMIT));
+    start_over();
+    CHECK(lamina_os_release(p, LAMINA_HUGE_2M - 1U)); /* to whole pages it is the same */
+    CHECK(state_of(p) == MEM_FREE);
+}
+
 static void large_pages(void)
 {
     size_t got = 7U;
@@ -106,6 +150,8 @@ static void large_pages(void)
     CHECK(lamina_os_release(p, 5000U));
 
     gives_large = true;
+    lamina_os_calls.query_pages = tell_of_pages;
+    page_flags = THERE | LARGE;
     p = lamina_os_map_ex(LAMINA_HUGE_2M + 1U, LAMINA_MAP_HUGE_2M, &got);
     CHECK((p != NULL) && (got == LAMINA_HUGE_2M));
     CHECK_REFUSED(lamina_os_release(p, LAMINA_HUGE_2M), LAMINA_OS_ERROR_INVALID); /* less than was asked for */
@@ -229,6 +275,189 @@ static int set_quota(size_t least, size_t most)
     least_set = least;
     least_now = least;
     return 1;
+}
+
+/* A system that lets as much be locked as its working set is large, and is slow to say how large that is. */
+static size_t set_least;
+static size_t set_locked;
+static size_t set_highest;
+static LONG set_wrong;
+static CRITICAL_SECTION set_guard;
+static size_t refuse_to_shrink; /* below this */
+
+static int modest_lock(void *at, size_t bytes)
+{
+    (void)at;
+    EnterCriticalSection(&set_guard);
+    const bool fits = set_locked + bytes <= set_least;
+    set_locked += fits ? bytes : 0U;
+    LeaveCriticalSection(&set_guard);
+    if (!fits) {
+        SetLastError(ERROR_WORKING_SET_QUOTA);
+    }
+    return fits;
+}
+
+static int modest_unlock(void *at, size_t bytes)
+{
+    (void)at;
+    EnterCriticalSection(&set_guard);
+    set_wrong += (bytes > set_locked) ? 1 : 0;
+    set_locked -= bytes;
+    LeaveCriticalSection(&set_guard);
+    return 1;
+}
+
+static int modest_get(size_t *least, size_t *most)
+{
+    *least = set_least;
+    *most = set_least + (1U << 20U);
+    for (unsigned i = 0; i < 4U; i++) {
+        (void)SwitchToThread(); /* whoever else is at it has time to get the same answer */
+    }
+    return 1;
+}
+
+static int modest_set(size_t least, size_t most)
+{
+    (void)most;
+    if (least < refuse_to_shrink) {
+        SetLastError(ERROR_INVALID_PARAMETER);
+        return 0;
+    }
+    set_least = least;
+    set_highest = (least > set_highest) ? least : set_highest;
+    return 1;
+}
+
+static DWORD WINAPI locks_and_unlocks(void *context)
+{
+    unsigned char *const p = (unsigned char *)context;
+    for (unsigned round = 1U; round <= 200U; round++) {
+        const size_t bytes = (round % 7U + 1U) * page();
+        lamina_set_last_os_error(12345);
+        const bool ok = lamina_os_lock(p, bytes) && lamina_os_unlock(p, bytes) && (lamina_last_os_error() == 12345);
+        (void)InterlockedExchangeAdd(&set_wrong, ok ? 0 : 1);
+    }
+    return 0U;
+}
+
+static void modest_system(void)
+{
+    lamina_os_calls.virtual_lock = modest_lock;
+    lamina_os_calls.virtual_unlock = modest_unlock;
+    lamina_os_calls.get_working_set = modest_get;
+    lamina_os_calls.set_working_set = modest_set;
+    set_least = 20U * page();
+    set_locked = 0U;
+    set_highest = 0U;
+    set_wrong = 0;
+    refuse_to_shrink = 0U;
+}
+
+/* Room to lock is made without losing what another thread makes, and given back. */
+static void room_to_lock(void)
+{
+    enum { THREADS = 4 };
+    HANDLE threads[THREADS];
+    const size_t bytes = 64U * page();
+    unsigned char *const p = (unsigned char *)lamina_os_map(THREADS * bytes, 0U);
+    CHECK(p != NULL);
+    InitializeCriticalSection(&set_guard);
+    modest_system();
+    const size_t before = set_least;
+
+    CHECK(lamina_os_lock(p, 4U * page()) && (set_least == before)); /* there is room */
+    CHECK(lamina_os_lock(p + 4U * page(), 60U * page()) && (set_least >= before + 60U * page()));
+    for (unsigned i = 0; i < 100U; i++) { /* what comes and goes meanwhile finds room each time */
+        CHECK(lamina_os_lock(p + bytes, 10U * page()) && lamina_os_unlock(p + bytes, 10U * page()));
+        CHECK(set_least <= before + 140U * page());
+    }
+    CHECK(lamina_os_unlock(p + 4U * page(), 60U * page()));
+    CHECK(lamina_os_unlock(p, 4U * page()) && (set_locked == 0U) && (set_least == before));
+
+    unsigned got = 0U;
+    void *const secret = lamina_secret_map(50U * page(), 0U, &got); /* of which its release knows as well */
+    CHECK((secret != NULL) && (set_least > before));
+    CHECK(lamina_secret_release(secret, 50U * page()) && (set_least == before));
+    set_locked = 0U;
+
+    /* The room is there and the lock is refused all the same: then it is given back. */
+    set_locked = set_least + 1000U * page();
+    CHECK_REFUSED(lamina_os_lock(p, 4U * page()), ERROR_WORKING_SET_QUOTA);
+    CHECK((set_highest > before) && (set_least == before));
+    set_locked = 0U;
+    lamina_fail_at(0U, 0);
+    (void)page();
+    for (unsigned k = 2U; k <= 4U; k++) { /* what it may be, more of it, the lock again */
+        lamina_fail_at(k, ERROR_ACCESS_DENIED);
+        (void)page();
+        lamina_os_calls.get_working_set = (k == 2U) ? lamina_os_calls_default.get_working_set : modest_get;
+        lamina_os_calls.set_working_set = (k == 3U) ? lamina_os_calls_default.set_working_set : modest_set;
+        lamina_os_calls.virtual_lock = modest_lock;
+        if (k <= 3U) {
+            lamina_fail_at(1U, ERROR_ACCESS_DENIED); /* of those that aren't replaced it is the first */
+            CHECK_REFUSED(lamina_os_lock(p, bytes), ERROR_ACCESS_DENIED);
+            CHECK(lamina_calls_failed() == 1U);
+        }
+        lamina_fail_off();
+        CHECK((set_least == before) && (set_locked == 0U));
+    }
+
+    /* A system that won't take it back is asked again with the next. */
+    modest_system();
+    CHECK(lamina_os_lock(p, bytes));
+    refuse_to_shrink = SIZE_MAX;
+    lamina_set_last_os_error(12345);
+    CHECK(lamina_os_unlock(p, bytes) && (lamina_last_os_error() == 12345) && (set_least > before));
+    refuse_to_shrink = 0U;
+    CHECK(lamina_os_lock(p, page()) && lamina_os_unlock(p, page()) && (set_least == before));
+    lamina_fail_release_at(1U, ERROR_NOT_LOCKED);
+    lamina_os_calls.virtual_unlock = lamina_os_calls_default.virtual_unlock;
+    CHECK_REFUSED(lamina_os_unlock(p, page()), ERROR_NOT_LOCKED);
+    lamina_fail_off();
+
+    modest_system();
+    for (unsigned i = 0; i < THREADS; i++) {
+        threads[i] = CreateThread(NULL, 0U, locks_and_unlocks, p + i * bytes, 0U, NULL);
+        CHECK(threads[i] != NULL);
+    }
+    (void)WaitForMultipleObjects(THREADS, threads, TRUE, INFINITE);
+    for (unsigned i = 0; i < THREADS; i++) {
+        (void)CloseHandle(threads[i]);
+    }
+    CHECK((set_wrong == 0) && (set_locked == 0U) && (set_least == before));
+    DeleteCriticalSection(&set_guard);
+    start_over();
+    CHECK(lamina_os_release(p, THREADS * bytes));
+}
+
+/* What would take locked pages away, with their lock, is refused, and asks only once something was locked. */
+static void locked_pages_stay(void)
+{
+    lamina_os_contents told = LAMINA_CONTENTS_ZERO;
+    unsigned char *const p = (unsigned char *)lamina_os_map(300U * page(), 0U);
+    CHECK(p != NULL);
+    p[0] = 5U;
+    lamina_os_calls.query_pages = tell_of_pages;
+    page_flags = THERE | LOCKED;
+    pages_asked = 0U;
+    CHECK(lamina_os_lock(p, page()));
+    CHECK_REFUSED(lamina_os_discard(p, 300U * page()), LAMINA_OS_ERROR_INVALID);
+    CHECK_REFUSED(lamina_os_decommit(p, 300U * page()), LAMINA_OS_ERROR_INVALID);
+    CHECK_REFUSED(lamina_os_guard(p, 300U * page()), LAMINA_OS_ERROR_INVALID);
+    CHECK_REFUSED(lamina_os_purge(p, 300U * page(), &told), LAMINA_OS_ERROR_INVALID);
+    CHECK((pages_asked == 1200U) && (p[0] == 5U) && (state_of(p) == MEM_COMMIT) && (told == LAMINA_CONTENTS_ZERO));
+    page_flags = THERE;
+    CHECK(lamina_os_unlock(p, page()));
+    CHECK(lamina_os_discard(p, 300U * page()) && (p[0] == 0U));
+    start_over();
+    lamina_fail_at(1U, ERROR_GEN_FAILURE);
+    (void)page();
+    CHECK_REFUSED(lamina_os_decommit(p, page()), ERROR_GEN_FAILURE);
+    CHECK(state_of(p) == MEM_COMMIT);
+    start_over();
+    CHECK(lamina_os_release(p, 300U * page()));
 }
 
 static void secrets(void)
@@ -408,6 +637,115 @@ static void threads_and_errors(void)
     start_over();
 }
 
+/* A system whose every call for a thread's own value leaves an error of its own behind. */
+static int set_and_spoil(unsigned long key, void *value)
+{
+    const int out = lamina_os_calls_default.tls_set(key, value);
+    SetLastError(ERROR_CRC);
+    return out;
+}
+
+static void *get_and_spoil(unsigned long key)
+{
+    void *const out = lamina_os_calls_default.tls_get(key);
+    SetLastError(ERROR_CRC);
+    return out;
+}
+
+/* What is told is the failing call's code, whatever keeping it does to the system's. */
+static void errors_spoiled(void)
+{
+    const size_t align = (size_t)1 << 26U;
+    lamina_os_calls.tls_set = set_and_spoil;
+    lamina_os_calls.tls_get = get_and_spoil;
+    lamina_os_calls.virtual_alloc = alloc_raced;
+    races = 5U;
+    void *p = lamina_os_reserve_aligned(3U * page(), align);
+    CHECK((p != NULL) && lamina_is_aligned(p, align) && (races == 0U));
+    CHECK(lamina_os_release(p, 3U * page()));
+    races = 1000U;
+    CHECK_REFUSED(lamina_os_reserve_aligned(3U * page(), align), ERROR_INVALID_ADDRESS);
+    races = 0U;
+    lamina_os_calls.virtual_alloc = lamina_os_calls_default.virtual_alloc;
+    p = lamina_os_reserve(4U * page());
+    CHECK(p != NULL);
+    for (unsigned k = 1U; k <= 2U; k++) { /* each kind of call that has a code: the first is refused */
+        lamina_fail_at(1U, ERROR_COMMITMENT_LIMIT);
+        lamina_fail_release_at(1U, ERROR_GEN_FAILURE);
+        CHECK_REFUSED(lamina_os_commit(p, page()), ERROR_COMMITMENT_LIMIT);
+        CHECK_REFUSED(lamina_os_decommit(p, page()), ERROR_GEN_FAILURE);
+        lamina_fail_at(1U, ERROR_COMMITMENT_LIMIT);
+        CHECK_REFUSED(lamina_os_protect(p, page(), LAMINA_PROTECT_READ), ERROR_COMMITMENT_LIMIT);
+        lamina_fail_at(1U, ERROR_NOT_ENOUGH_MEMORY);
+        CHECK_REFUSED(lamina_os_heap_alloc(16U, 16U), ERROR_NOT_ENOUGH_MEMORY);
+        lamina_fail_at(1U, ERROR_ACCESS_DENIED);
+        CHECK_REFUSED(lamina_os_lock(p, page()), ERROR_ACCESS_DENIED);
+        lamina_fail_release_at(1U, ERROR_NOT_LOCKED);
+        CHECK_REFUSED(lamina_os_unlock(p, page()), ERROR_NOT_LOCKED);
+        lamina_fail_release_at(1U, ERROR_GEN_FAILURE);
+        CHECK_REFUSED(lamina_os_release(p, 4U * page()), ERROR_GEN_FAILURE);
+    }
+    lamina_fail_off();
+    CHECK(lamina_os_release(p, 4U * page()));
+    start_over();
+
+    SetLastError(42U);
+    lamina_os_heap_free(lamina_os_heap_alloc(16U, 16U));
+    lamina_set_last_os_error(1);
+    CHECK(GetLastError() == 42U); /* what works leaves the program's own alone */
+}
+
+static unsigned ended; /* hooks called */
+static DWORD ended_on; /* the thread that the last was called on */
+static void *main_fiber;
+static lamina_thread_hook fiber_hook;
+static bool fiber_hooked;
+
+static void count_end(void *context)
+{
+    (void)context;
+    ended++;
+    ended_on = GetCurrentThreadId();
+}
+
+static void WINAPI in_fiber(void *context)
+{
+    (void)context;
+    fiber_hooked = lamina_thread_hook_add(&fiber_hook, count_end, NULL);
+    SwitchToFiber(main_fiber);
+}
+
+static DWORD WINAPI with_fibers(void *context)
+{
+    static lamina_thread_hook own;
+    bool *const ok = (bool *)context;
+    main_fiber = ConvertThreadToFiber(NULL);
+    void *const fiber = CreateFiber(0U, in_fiber, NULL);
+    ok[0] = (main_fiber != NULL) && (fiber != NULL) && lamina_thread_hook_add(&own, count_end, NULL);
+    SwitchToFiber(fiber);
+    /* A fiber's hooks are its own: here that one isn't registered. */
+    ok[1] = fiber_hooked && !lamina_thread_hook_remove(&fiber_hook) && (ended == 0U);
+    DeleteFiber(fiber);
+    ok[2] = ended == 1U; /* at the fiber's end, on the thread that ended it */
+    ok[3] = ended_on == GetCurrentThreadId();
+    return 0U;
+}
+
+/* lamina/hooks.h: where a thread runs fibers, each has its hooks. */
+static void fibers(void)
+{
+    bool ok[4] = {false, false, false, false};
+    const HANDLE thread = CreateThread(NULL, 0U, with_fibers, ok, 0U, NULL);
+    CHECK(thread != NULL);
+    (void)WaitForSingleObject(thread, INFINITE);
+    (void)CloseHandle(thread);
+    CHECK(ok[0]);
+    CHECK(ok[1]);
+    CHECK(ok[2]);
+    CHECK(ok[3]);
+    CHECK(ended == 2U); /* the thread's own, at its end: what ended before it took nothing from its list */
+}
+
 static void nothing(void *context)
 {
     (void)context;
@@ -437,11 +775,16 @@ int main(void)
 
     hooks_refused();
     large_pages();
+    ordinary_pages_of_a_large_size();
     aligned_reservations();
     ranges();
     secrets();
+    room_to_lock();
+    locked_pages_stay();
     nodes();
     threads_and_errors();
+    errors_spoiled();
+    fibers();
     puts((failed == 0) ? "all as it should be" : "not as it should be");
     return failed;
 }

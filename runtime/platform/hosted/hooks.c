@@ -56,16 +56,21 @@ bool lamina_thread_hook_remove(lamina_thread_hook *hook)
 }
 
 /* Runs at the thread's end. The platform has forgotten the list by then and hands over its first hook; it is put back
- * so that a hook which registers another finds it, and is taken off before it is called, since it may be gone after. */
+ * so that a hook which registers another finds it, and is taken off before it is called, since it may be gone after.
+ * What ends may be a fiber instead, while the one that ends it goes on and has a list of its own, which is put aside. */
 void lamina_thread_hooks_run_(void *first)
 {
     lamina_thread_hook *hook = (lamina_thread_hook *)first;
+    lamina_thread_hook *const aside = lamina_thread_hooks_get_(); /* or what ends: a platform that forgets later */
     while (hook != NULL) {
         lamina_thread_hook *const next = hook->next;
         const bool kept = lamina_thread_hooks_set_(next);
         hook->next = NULL;
         hook->call(hook->context);
         hook = kept ? lamina_thread_hooks_get_() : next;
+    }
+    if ((aside != NULL) && (aside != first)) {
+        (void)lamina_thread_hooks_set_(aside);
     }
 }
 

@@ -148,12 +148,16 @@ static inline unsigned long lamina_windows_tls_alloc(void)
     return TlsAlloc();
 }
 
+/* The next three keep the system's last error, which is the program's and not ours to touch: success of the two that
+ * ask sets it to 0. */
 static inline int lamina_windows_tls_set(unsigned long key, void *value)
 {
-    return TlsSetValue(key, value);
+    const DWORD before = GetLastError();
+    const int out = TlsSetValue(key, value);
+    SetLastError(before);
+    return out;
 }
 
-/* Success sets the thread's last error to 0, which is the program's and not ours to touch. */
 static inline void *lamina_windows_tls_get(unsigned long key)
 {
     const DWORD before = GetLastError();

@@ -77,6 +77,53 @@ bool lamina_windows_all_(const void *p, size_t bytes, lamina_windows_state state
     return ok;
 }
 
+/* What the system tells of each page (QueryWorkingSetEx): PSAPI_WORKING_SET_EX_BLOCK, whose bit fields C leaves to the
+ * compiler to place. */
+#define PAGE_IS_THERE ((ULONG_PTR)1U)
+#define PAGE_IS_LOCKED ((ULONG_PTR)1U << 22U)
+#define PAGE_IS_LARGE ((ULONG_PTR)1U << 23U)
+
+/* Counts the pages of a range of which the system says this. */
+static bool count_pages(const void *p, size_t bytes, ULONG_PTR what, size_t *count)
+{
+    enum { AT_ONCE = 256 };
+    PSAPI_WORKING_SET_EX_INFORMATION pages[AT_ONCE];
+    const size_t page = lamina_os_page_size();
+    unsigned char *const at = (unsigned char *)(uintptr_t)p; /* only asked about */
+    bool ok = true;
+    *count = 0U;
+    for (size_t done = 0; ok && (done < bytes);) {
+        const size_t left = (bytes - done) / page;
+        const size_t now = (left < AT_ONCE) ? left : (size_t)AT_ONCE;
+        for (size_t i = 0; i < now; i++) {
+            pages[i].VirtualAddress = at + done + i * page;
+            pages[i].VirtualAttributes.Flags = 0U;
+        }
+        ok = succeeded(PLATFORM(query_pages)(pages, (unsigned long)(now * sizeof pages[0])));
+        for (size_t i = 0; ok && (i < now); i++) {
+            *count += ((pages[i].VirtualAttributes.Flags & what) != 0U) ? 1U : 0U;
+        }
+        done += now * page;
+    }
+    return ok;
+}
+
+static uint32_t locks_were_made; /* whether a page can be locked at all, as far as we know. Atomic. */
+
+void lamina_windows_locks_made_(void)
+{
+    __atomic_store_n(&locks_were_made, 1U, __ATOMIC_RELAXED);
+}
+
+/* The system would take locked pages away and their locks with them, without a word. */
+static bool none_is_locked(const void *p, size_t pages)
+{
+    size_t locked = 0U;
+    return (__atomic_load_n(&locks_were_made, __ATOMIC_RELAXED) == 0U) ||
+           (count_pages(p, pages, PAGE_IS_LOCKED, &locked) &&
+            ((locked == 0U) || lamina_refuse_(ERROR_INVALID_PARAMETER)));
+}
+
 /* ------------------------------------------------- Mapping ---------------------------------------------------- */
 
 static void *acquire(void *at, size_t bytes, unsigned long kind, unsigned long rights, unsigned long node)
@@ -130,8 +177,9 @@ void *lamina_os_reserve_aligned(size_t bytes, size_t align)
         void *const place = found + lamina_padding(found, align);
         out = PLATFORM(virtual_alloc)(place, pages, MEM_RESERVE, PAGE_NOACCESS);
         if (out == NULL) {
-            lamina_set_last_os_error(lamina_windows_error());
-            if (GetLastError() != ERROR_INVALID_ADDRESS) { /* which is what a lost race looks like */
+            const int error = lamina_windows_error(); /* before anything else is asked of the system */
+            lamina_set_last_os_error(error);
+            if (error != ERROR_INVALID_ADDRESS) { /* which is what a lost race looks like */
                 return NULL;
             }
         }
@@ -142,20 +190,29 @@ void *lamina_os_reserve_aligned(size_t bytes, size_t align)
     return out;
 }
 
-/* The system releases what one call gave and nothing less; VirtualFree() isn't told the size, so it is compared here.
- * An allocation of large pages may be larger than was asked for by less than one of them. */
+/* Whether the range is the whole of what one call gave, as it was asked for: of large pages an allocation may have
+ * more than that by less than one of them, and whether it is of large pages only the system can tell. */
+static bool is_whole(const void *p, size_t pages)
+{
+    const size_t have = lamina_windows_allocation_(p);
+    if (have == pages) {
+        return true;
+    }
+    const size_t large = PLATFORM(large_page)();
+    size_t rounded = 0U;
+    size_t found = 0U;
+    if (!lamina_is_pow2(large) || lamina_round_up_overflows(pages, large, &rounded) || (have != rounded)) {
+        return lamina_refuse_(ERROR_INVALID_PARAMETER);
+    }
+    return count_pages(p, lamina_os_page_size(), PAGE_IS_LARGE, &found) &&
+           ((found != 0U) || lamina_refuse_(ERROR_INVALID_PARAMETER));
+}
+
+/* The system releases what one call gave and nothing less; VirtualFree() isn't told the size, so it is compared here. */
 bool lamina_os_release(void *p, size_t bytes)
 {
     const size_t pages = lamina_range_(p, bytes);
-    if (pages == 0U) {
-        return false;
-    }
-    const size_t have = lamina_windows_allocation_(p);
-    const size_t large = PLATFORM(large_page)();
-    if ((have != pages) && ((large == 0U) || (have != lamina_round_up(pages, large)))) {
-        return lamina_refuse_(ERROR_INVALID_PARAMETER);
-    }
-    return succeeded(PLATFORM(virtual_free)(p, 0U, MEM_RELEASE));
+    return (pages != 0U) && is_whole(p, pages) && succeeded(PLATFORM(virtual_free)(p, 0U, MEM_RELEASE));
 }
 
 #define HUGE_EXPLICIT (LAMINA_MAP_HUGE_2M | LAMINA_MAP_HUGE_1G)
@@ -257,13 +314,13 @@ bool lamina_os_commit(void *p, size_t bytes)
 bool lamina_os_decommit(void *p, size_t bytes)
 {
     const size_t pages = lamina_range_(p, bytes);
-    return (pages != 0U) && decommit_pages(p, pages);
+    return (pages != 0U) && none_is_locked(p, pages) && decommit_pages(p, pages);
 }
 
 bool lamina_os_discard(void *p, size_t bytes)
 {
     const size_t pages = lamina_range_(p, bytes);
-    return (pages != 0U) && decommit_pages(p, pages) && commit_pages(p, pages);
+    return (pages != 0U) && none_is_locked(p, pages) && decommit_pages(p, pages) && commit_pages(p, pages);
 }
 
 bool lamina_os_purge(void *p, size_t bytes, lamina_os_contents *contents)
@@ -273,8 +330,8 @@ bool lamina_os_purge(void *p, size_t bytes, lamina_os_contents *contents)
         lamina_set_last_os_error(ERROR_INVALID_PARAMETER);
     }
     /* The rights are ignored, and must be valid. */
-    const bool ok =
-        (pages != 0U) && succeeded(PLATFORM(virtual_alloc)(p, pages, MEM_RESET, PAGE_READWRITE) != NULL);
+    const bool ok = (pages != 0U) && none_is_locked(p, pages) &&
+                    succeeded(PLATFORM(virtual_alloc)(p, pages, MEM_RESET, PAGE_READWRITE) != NULL);
     if (ok) {
         *contents = LAMINA_CONTENTS_UNDEFINED;
     }
@@ -337,31 +394,18 @@ bool lamina_os_huge_advise(void *p, size_t bytes)
 
 bool lamina_os_query(const void *p, size_t bytes, size_t *resident)
 {
-    enum { AT_ONCE = 256 };
-    PSAPI_WORKING_SET_EX_INFORMATION pages[AT_ONCE];
-    const size_t end = lamina_range_(p, bytes);
-    const size_t page = (end != 0U) ? lamina_os_page_size() : 1U;
-    unsigned char *const at = (unsigned char *)(uintptr_t)p; /* only asked about */
     size_t present = 0U;
-    bool ok = (end != 0U);
-    if (ok && !lamina_windows_all_(p, end, LAMINA_WINDOWS_HAD)) {
+    if (resident == NULL) {
+        return lamina_refuse_(ERROR_INVALID_PARAMETER);
+    }
+    const size_t pages = lamina_range_(p, bytes);
+    bool ok = (pages != 0U);
+    if (ok && !lamina_windows_all_(p, pages, LAMINA_WINDOWS_HAD)) {
         ok = lamina_refuse_(ERROR_INVALID_ADDRESS);
     }
-    for (size_t done = 0; ok && (done < end);) {
-        const size_t left = (end - done) / page;
-        const size_t now = (left < AT_ONCE) ? left : (size_t)AT_ONCE;
-        for (size_t i = 0; i < now; i++) {
-            pages[i].VirtualAddress = at + done + i * page;
-            pages[i].VirtualAttributes.Flags = 0U;
-        }
-        ok = succeeded(PLATFORM(query_pages)(pages, (unsigned long)(now * sizeof pages[0])));
-        for (size_t i = 0; ok && (i < now); i++) {
-            present += (size_t)(pages[i].VirtualAttributes.Flags & 1U); /* Valid */
-        }
-        done += now * page;
-    }
+    ok = ok && count_pages(p, pages, PAGE_IS_THERE, &present);
     if (ok) {
-        *resident = present * page;
+        *resident = present * lamina_os_page_size();
     }
     return ok;
 }
@@ -376,9 +420,14 @@ void *lamina_os_heap_alloc(size_t bytes, size_t align)
     }
     /* Also where malloc() would be aligned enough, since free() must know which of the two it was. */
     const size_t least = (align < sizeof(void *)) ? sizeof(void *) : align;
+    const DWORD before = GetLastError();
     SetLastError(ERROR_NOT_ENOUGH_MEMORY); /* the C library may report by errno alone */
     void *const out = PLATFORM(aligned_malloc)(bytes, least);
-    return (out != NULL) ? out : lamina_refuse_null_(lamina_windows_error());
+    if (out == NULL) {
+        return lamina_refuse_null_(lamina_windows_error());
+    }
+    SetLastError(before);
+    return out;
 }
 
 void lamina_os_heap_free(void *p)

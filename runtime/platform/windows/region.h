@@ -16,6 +16,9 @@ typedef enum lamina_windows_state {
 /* True when all of a range is in that state. */
 bool lamina_windows_all_(const void *p, size_t bytes, lamina_windows_state state);
 
+/* Tells the calls that take pages away that some may be locked from now on. Until then they needn't ask. */
+void lamina_windows_locks_made_(void);
+
 /* lamina_os_reserve() and lamina_os_map_ex() with a node for the pages, which is no node of the machine for any. */
 void *lamina_windows_reserve_(size_t bytes, unsigned long node);
 void *lamina_windows_map_(size_t bytes, unsigned flags, size_t *page_got, unsigned long node);

@@ -12,7 +12,7 @@ static bool key_for_hooks(unsigned long *key)
     if (known == 0U) {
         const unsigned long mine = PLATFORM(fls_alloc)(lamina_thread_hooks_run_);
         if (mine == FLS_OUT_OF_INDEXES) {
-            lamina_set_last_os_error((int)GetLastError());
+            lamina_set_last_os_error(lamina_windows_error());
             return false;
         }
         if (__atomic_compare_exchange_n(&key_plus_one, &known, (uint32_t)mine + 1U, false, __ATOMIC_ACQ_REL,
@@ -31,7 +31,7 @@ bool lamina_thread_hooks_set_(lamina_thread_hook *first)
     unsigned long key = 0U;
     bool ok = key_for_hooks(&key);
     if (ok && (PLATFORM(fls_set)(key, first) == 0)) {
-        lamina_set_last_os_error((int)GetLastError());
+        lamina_set_last_os_error(lamina_windows_error());
         ok = false;
     }
     return ok;
