@@ -24,7 +24,7 @@ SOURCES = {
     "secret.h": ("secret.c", "lock.c"),
     "numa.h": ("numa.c", "numa_distance.c"),
     "random.h": ("random.c",),
-    "thread.h": ("thread.c",),
+    "thread.h": ("thread.c", "posix_thread.c"),
     "hooks.h": ("hooks.c", "thread_end.c"),
 }
 

@@ -318,3 +318,37 @@ TEST_CASE("a mapping has its policy from the start", "[numa]")
         REQUIRE(support::mapped_pages() == before);
     }
 }
+
+TEST_CASE("a policy for a range with a hole is set on no part of it", "[numa]")
+{
+    if (!kernel_has_numa()) {
+        return;
+    }
+    const size_t page = lamina_os_page_size();
+    const uint16_t node = some_node();
+    auto *const p = static_cast<unsigned char *>(lamina_os_map(4 * page, 0));
+    REQUIRE(p != nullptr);
+    REQUIRE(lamina_os_release(p + 2 * page, page));
+    for (const size_t first : {0U, 1U, 2U}) { // the hole inside, at the end, at the start
+        const size_t pages = (first == 0) ? 4 : 2;
+        INFO("from page " << first);
+        REQUIRE_REFUSED(lamina_numa_apply(p + first * page, pages * page, LAMINA_NUMA_BIND, &node, 1), EFAULT);
+        for (const size_t i : {0U, 1U, 3U}) {
+            REQUIRE(policy_at(p + i * page) == LAMINA_NUMA_DEFAULT);
+        }
+    }
+    REQUIRE(lamina_os_release(p, 2 * page));
+    REQUIRE(lamina_os_release(p + 3 * page, page));
+}
+
+TEST_CASE("a policy is told to somebody", "[numa]")
+{
+    lamina_numa_policy policy = LAMINA_NUMA_LOCAL;
+    size_t count = 7;
+    const Range range(1);
+    REQUIRE_REFUSED(lamina_numa_policy_of(range.p, nullptr, nullptr, 0, &count), EINVAL);
+    REQUIRE_REFUSED(lamina_numa_policy_of(range.p, &policy, nullptr, 0, nullptr), EINVAL);
+    REQUIRE_REFUSED(lamina_numa_policy_of(range.p, &policy, nullptr, 1, &count), EINVAL);
+    REQUIRE(policy == LAMINA_NUMA_LOCAL);
+    REQUIRE(count == 7);
+}

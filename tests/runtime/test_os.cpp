@@ -2,6 +2,7 @@
 #include "support.hpp"
 
 #include "lamina/os.h"
+#include "lamina/secret.h"
 
 #include <cerrno>
 #include <cstddef>
@@ -443,9 +444,9 @@ TEST_CASE("what is resident is counted over more than one question's worth of pa
     REQUIRE(resident(p + page(), 4 * page()) == 0);
     REQUIRE_WORKS(lamina_os_release(p + 1200 * page(), page())); // a hole: part of it isn't mapped
     size_t out = 7;
-    REQUIRE_REFUSED(lamina_os_query(p, pages * page(), &out), ENOMEM);
+    REQUIRE_REFUSED(lamina_os_query(p, pages * page(), &out), EINVAL);
     REQUIRE(out == 7);
-    REQUIRE_REFUSED(lamina_os_commit(p, pages * page()), ENOMEM);
+    REQUIRE_REFUSED(lamina_os_commit(p, pages * page()), EINVAL);
     REQUIRE_REFUSED(lamina_os_release(p, pages * page()), EINVAL);
     REQUIRE_WORKS(lamina_os_release(p, 1200 * page()));
     REQUIRE_WORKS(lamina_os_release(p + 1201 * page(), (pages - 1201) * page()));
@@ -462,10 +463,10 @@ TEST_CASE("a second release is refused, and so is one of more than there is", "[
     REQUIRE(support::mapping_of(p + page()).found); // what the refused one was partly about is there
     REQUIRE_WORKS(lamina_os_release(p, 2 * page()));
     REQUIRE_REFUSED(lamina_os_release(p, 2 * page()), EINVAL);
-    REQUIRE_REFUSED(lamina_os_commit(p, page()), ENOMEM);
-    REQUIRE_REFUSED(lamina_os_protect(p, page(), LAMINA_PROTECT_READ), ENOMEM);
-    REQUIRE_REFUSED(lamina_os_discard(p, page()), ENOMEM);
-    REQUIRE_REFUSED(lamina_os_populate(p, page()), ENOMEM);
+    REQUIRE_REFUSED(lamina_os_commit(p, page()), EINVAL);
+    REQUIRE_REFUSED(lamina_os_protect(p, page(), LAMINA_PROTECT_READ), EINVAL);
+    REQUIRE_REFUSED(lamina_os_discard(p, page()), EINVAL);
+    REQUIRE_REFUSED(lamina_os_populate(p, page()), EINVAL);
     if (support::mappings_are_ours()) {
         REQUIRE(support::mapped_pages() == before);
     }
@@ -498,10 +499,11 @@ TEST_CASE("purged pages stay usable, and what they hold is told", "[os]")
     REQUIRE_REFUSED(lamina_os_purge(p, SIZE_MAX - page() + 1, &contents), EINVAL);
     REQUIRE_REFUSED(lamina_os_reuse(p + 1, page()), EINVAL);
     REQUIRE_WORKS(lamina_os_release(p, bytes));
-    REQUIRE_REFUSED(lamina_os_purge(p, bytes, &contents), ENOMEM);
+    REQUIRE_REFUSED(lamina_os_query(p, bytes, nullptr), EINVAL);
+    REQUIRE_REFUSED(lamina_os_purge(p, bytes, &contents), EINVAL);
     REQUIRE(contents == LAMINA_CONTENTS_ZERO);
     contents = LAMINA_CONTENTS_UNDEFINED;
-    REQUIRE_REFUSED(lamina_os_purge(p, bytes, &contents), ENOMEM);
+    REQUIRE_REFUSED(lamina_os_purge(p, bytes, &contents), EINVAL);
     REQUIRE(contents == LAMINA_CONTENTS_UNDEFINED);
 }
 
@@ -539,4 +541,66 @@ TEST_CASE("the system's heap, every alignment", "[os]")
     REQUIRE_REFUSED(lamina_os_heap_alloc(8, 24), EINVAL);
     REQUIRE_REFUSED(lamina_os_heap_alloc(SIZE_MAX, 64), EINVAL);
     REQUIRE_REFUSED(lamina_os_heap_alloc(SIZE_MAX - 7, 16), EINVAL);
+}
+
+TEST_CASE("a range with a hole is refused, and what lies beside the hole is as it was", "[os][death]")
+{
+    const size_t bytes = 6 * page();
+    auto *const p = as_bytes(lamina_os_map(bytes, 0));
+    REQUIRE(p != nullptr);
+    std::memset(p, 0x5E, bytes);
+    REQUIRE_WORKS(lamina_os_protect(p + page(), page(), LAMINA_PROTECT_READ));
+    REQUIRE_WORKS(lamina_os_release(p + 4 * page(), page()));
+    const size_t before = support::mapped_pages();
+    const auto intact = [&] {
+        REQUIRE(all_bytes_are(p, 4 * page(), 0x5E));
+        REQUIRE(all_bytes_are(p + 5 * page(), page(), 0x5E));
+        for (const size_t i : {0U, 2U, 3U, 5U}) {
+            REQUIRE(support::mapping_of(p + i * page()).rights == "rw-p");
+            REQUIRE(support::mapping_of(p + i * page()).flags.find(" lo ") == std::string::npos);
+            REQUIRE(support::mapping_of(p + i * page()).flags.find(" hg ") == std::string::npos);
+        }
+        REQUIRE(support::mapping_of(p + page()).rights == "r--p");
+        REQUIRE_FALSE(support::mapping_of(p + 4 * page()).found);
+        if (support::mappings_are_ours()) {
+            REQUIRE(support::mapped_pages() == before);
+        }
+    };
+    lamina_os_contents told = LAMINA_CONTENTS_ZERO;
+    size_t out = 7;
+    const struct {
+        size_t first;
+        size_t pages;
+    } ranges[] = {{0, 6}, {3, 2}, {4, 1}, {4, 2}}; // the hole inside, at the end, alone, at the start
+    for (const auto &range : ranges) {
+        INFO("page " << range.first << ", pages " << range.pages);
+        void *const at = p + range.first * page();
+        const size_t size = range.pages * page();
+        REQUIRE_REFUSED(lamina_os_commit(at, size), EINVAL);
+        intact();
+        REQUIRE_REFUSED(lamina_os_decommit(at, size), EINVAL);
+        intact();
+        REQUIRE_REFUSED(lamina_os_discard(at, size), EINVAL);
+        intact();
+        REQUIRE_REFUSED(lamina_os_purge(at, size, &told), EINVAL);
+        intact();
+        REQUIRE_REFUSED(lamina_os_populate(at, size), EINVAL);
+        REQUIRE_REFUSED(lamina_os_protect(at, size, LAMINA_PROTECT_NONE), EINVAL);
+        intact();
+        REQUIRE_REFUSED(lamina_os_guard(at, size), EINVAL);
+        intact();
+        REQUIRE_REFUSED(lamina_os_unguard(at, size), EINVAL);
+        REQUIRE_REFUSED(lamina_os_huge_advise(at, size), EINVAL);
+        REQUIRE_REFUSED(lamina_os_query(at, size, &out), EINVAL);
+        REQUIRE_REFUSED(lamina_os_release(at, size), EINVAL);
+        REQUIRE_REFUSED(lamina_os_lock(at, size), EINVAL);
+        REQUIRE_REFUSED(lamina_os_lock_on_touch(at, size), EINVAL);
+        REQUIRE_REFUSED(lamina_os_unlock(at, size), EINVAL);
+        REQUIRE_REFUSED(lamina_secret_release(at, size), EINVAL);
+        intact();
+    }
+    REQUIRE(out == 7);
+    REQUIRE(told == LAMINA_CONTENTS_ZERO);
+    REQUIRE_WORKS(lamina_os_release(p, 4 * page()));
+    REQUIRE_WORKS(lamina_os_release(p + 5 * page(), page()));
 }

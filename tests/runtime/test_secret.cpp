@@ -61,8 +61,12 @@ TEST_CASE("locked pages are there and stay there", "[secret]")
     REQUIRE_REFUSED(lamina_os_lock_on_touch(p + 1, page()), EINVAL);
     REQUIRE_REFUSED(lamina_os_unlock(p, SIZE_MAX), EINVAL);
     REQUIRE_WORKS(lamina_os_release(p + page(), page()));
-    REQUIRE_REFUSED(lamina_os_lock(p, 3 * page()), ENOMEM); // a hole …
-    REQUIRE(support::mapping_of(p).flags.find(" lo ") == std::string::npos); // … and the part before it isn't locked
+    REQUIRE_WORKS(lamina_os_lock(p, page()));
+    REQUIRE_REFUSED(lamina_os_lock(p, 3 * page()), EINVAL); // a hole …
+    REQUIRE(support::mapping_of(p).flags.find(" lo ") != std::string::npos); // … and what was locked before is still
+    REQUIRE_REFUSED(lamina_os_unlock(p, 3 * page()), EINVAL);
+    REQUIRE(support::mapping_of(p).flags.find(" lo ") != std::string::npos);
+    REQUIRE_WORKS(lamina_os_unlock(p, page()));
     REQUIRE_WORKS(lamina_os_release(p, page()));
     REQUIRE_WORKS(lamina_os_release(p + 2 * page(), 2 * page()));
 }
@@ -125,6 +129,53 @@ TEST_CASE("where nothing may be locked there is no secret", "[secret]")
             _exit(2);
         }
         _exit((support::mapped_pages() == before) ? 3 : 4); // nothing is left behind
+    });
+    REQUIRE(child.status == 3);
+}
+
+TEST_CASE("locked pages aren't given back, and stay locked", "[secret]")
+{
+    const size_t bytes = 4 * page();
+    auto *const p = static_cast<unsigned char *>(lamina_os_map(bytes, 0));
+    REQUIRE(p != nullptr);
+    std::memset(p, 0x21, bytes);
+    REQUIRE_WORKS(lamina_os_protect(p, page(), LAMINA_PROTECT_READ));
+    REQUIRE_WORKS(lamina_os_lock(p, 2 * page()));
+    lamina_os_contents told = LAMINA_CONTENTS_ZERO;
+    for (const size_t size : {page(), 2 * page()}) {
+        REQUIRE_REFUSED(lamina_os_decommit(p, size), EINVAL);
+        REQUIRE_REFUSED(lamina_os_discard(p, size), EINVAL);
+        REQUIRE_REFUSED(lamina_os_purge(p, size, &told), EINVAL);
+        REQUIRE((told == LAMINA_CONTENTS_ZERO));
+        for (size_t i = 0; i < 2 * page(); i++) {
+            REQUIRE(p[i] == 0x21);
+        }
+        REQUIRE(support::mapping_of(p).rights == "r--p"); // as they were, not those of usable memory
+        REQUIRE(support::mapping_of(p + page()).rights == "rw-p");
+        REQUIRE(support::mapping_of(p).flags.find(" lo ") != std::string::npos);
+        REQUIRE(support::mapping_of(p + page()).flags.find(" lo ") != std::string::npos);
+    }
+    REQUIRE_WORKS(lamina_os_unlock(p, 2 * page()));
+    REQUIRE_WORKS(lamina_os_discard(p, bytes));
+    REQUIRE(is_zero(p, bytes));
+    REQUIRE_WORKS(lamina_os_release(p, bytes));
+}
+
+TEST_CASE("a lock that nobody may have leaves earlier ones", "[secret]")
+{
+    const support::Ending child = support::in_child([] {
+        auto *const p = static_cast<unsigned char *>(lamina_os_map(2 * page(), 0));
+        if ((p == nullptr) || !lamina_os_lock(p, page())) {
+            _exit(80);
+        }
+        limit_locking(0);
+        if (lamina_os_lock(p, 2 * page()) || (lamina_last_os_error() != EPERM)) {
+            _exit(81);
+        }
+        if (lamina_os_lock_on_touch(p, 2 * page()) || (lamina_last_os_error() != EPERM)) {
+            _exit(82);
+        }
+        _exit((support::mapping_of(p).flags.find(" lo ") != std::string::npos) ? 3 : 83);
     });
     REQUIRE(child.status == 3);
 }

@@ -56,7 +56,8 @@ LAMINA_NODISCARD LAMINA_INLINE bool lamina_commit_to_shared(lamina_commit_t *mar
 }
 
 /* Gives back what lies behind the first `keep` bytes, rounded up to a whole step; that much stays, and what is
- * committed again later reads as zero. False: the system refused, and the watermark is where it was. Only while no
+ * committed again later reads as zero. False: the system refused, and the watermark is where it was; of what was to go
+ * each page then holds what it held or zeroes. Only while no
  * other thread uses the object, in either form. Two system calls at most. */
 LAMINA_NODISCARD bool lamina_commit_trim(lamina_commit_t *mark, size_t keep);
 

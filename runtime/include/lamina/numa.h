@@ -31,7 +31,8 @@ typedef enum lamina_numa_policy {
  * before any policy is set: an empty list where the policy needs nodes or a list where it takes none, more than one
  * node for PREFERRED, a node number of 4096 or more, a node that doesn't exist or that this process may not use
  * (the kernel would quietly drop that one from a longer list), a policy that the kernel doesn't know. EIO: pages of
- * the range are already elsewhere. Two system calls; 512 bytes of stack twice. */
+ * the range are already elsewhere. EFAULT: anything of the range isn't mapped, and no part of it has the policy then.
+ * Two system calls; 512 bytes of stack twice. */
 LAMINA_NODISCARD bool lamina_numa_apply(void *p, size_t bytes, lamina_numa_policy policy, const uint16_t *nodes,
                                         size_t count);
 
@@ -67,7 +68,7 @@ bool lamina_numa_node_allowed(uint16_t node);
 int lamina_numa_node_of(const void *p);
 
 /* Reads back the policy that the page at `p` is under, with its nodes in ascending order: up to `capacity` of them
- * go to `nodes` and *count says how many there are. For tests and diagnostics. */
+ * go to `nodes` and *count says how many there are. EINVAL: nowhere to tell it. For tests and diagnostics. */
 LAMINA_NODISCARD bool lamina_numa_policy_of(const void *p, lamina_numa_policy *policy, uint16_t *nodes,
                                             size_t capacity, size_t *count);
 

@@ -4,17 +4,24 @@
  *
  * Rules that hold for every function below:
  * - NULL or false means failure. Then lamina_last_os_error() holds the reason, nothing that the call made stays
- *   mapped, and what was there before is as it was, unless the function says otherwise. A range that begins in a
- *   mapping and ends where nothing is mapped is the exception: the system refuses it at the first hole, having acted on
- *   what lies before. Success leaves the last error alone.
+ *   mapped, and what was there before is as it was, unless the function says otherwise. Success leaves the last error
+ *   alone. Where a range is made of several mappings (parts with different rights are), a POSIX system acts on one after
+ *   the other and may refuse the second, for want of memory, with the first changed.
+ * - A range of which anything isn't mapped is refused before any of it is touched, by all calls but lamina_os_reuse() and
+ *   lamina_os_name(): EINVAL, on Windows, where the system itself refuses it, ERROR_INVALID_ADDRESS (487) as a rule. Who
+ *   else mapped it isn't known to the system: a neighbour's pages are pages.
  * - A request that can't make sense is refused before the platform is asked, with EINVAL (LAMINA_OS_ERROR_INVALID,
  *   which is 87 on Windows): a size of zero, a size that overflows when rounded up to whole pages, an address that is null or not on a page
  *   boundary, a range that wraps around the end of the address space, an unknown flag. What the platform can't do at
  *   all is LAMINA_OS_ERROR_UNSUPPORTED.
  * - Sizes are bytes and are rounded up to whole pages, the unit in which the system acts. So the size that was
  *   reserved or mapped can be passed unchanged to every call about the whole of it.
+ * - Locked pages (secret.h) aren't given back: decommit, discard and purge refuse a range with any, EINVAL, and so does
+ *   guard on Windows. Unlock them first.
  * - Any thread may call; two threads must not change the same pages at the same time. Each call costs one system
- *   call unless it says otherwise: a microsecond or so, plus the work on the pages.
+ *   call unless it says otherwise: a microsecond or so, plus the work on the pages. A call about a range costs one more
+ *   on POSIX systems, which finds the holes; on Linux that one sets madvise(MADV_NORMAL), which says nothing new unless
+ *   somebody asked for another order of reading (MADV_RANDOM, MADV_SEQUENTIAL).
  */
 #ifndef LAMINA_OS_H
 #define LAMINA_OS_H
@@ -50,7 +57,8 @@ LAMINA_NODISCARD bool lamina_os_commit(void *p, size_t bytes);
 
 /* Takes the memory away again and keeps the address space: the pages go back to the system, touching the range
  * faults, a later commit finds zeroes. Two system calls. The range keeps its NUMA policy and its advice, which is
- * why it is not simply mapped anew. */
+ * why it is not simply mapped anew (on macOS it is). Should Linux refuse the second of the two, the rights are as they
+ * were and the contents are zeroes already. */
 LAMINA_NODISCARD bool lamina_os_decommit(void *p, size_t bytes);
 
 /* --------------------------------------------- Memory at once ------------------------------------------------ */
@@ -83,7 +91,7 @@ LAMINA_NODISCARD void *lamina_os_map_ex(size_t bytes, unsigned flags, size_t *pa
 /* Unmaps a range that lamina_os_reserve*() or lamina_os_map*() gave, or, but on Windows, part of one. `bytes` may be
  * the size that was asked for, also where huge pages rounded it up. A range of which anything isn't mapped is refused
  * with EINVAL: a second release, for one, unless something else was mapped there in between. On Windows so is
- * anything but the whole of what one call gave. False means that the range is still as it was. Three system calls. */
+ * anything but the whole of what one call gave. False means that the range is still as it was. */
 bool lamina_os_release(void *p, size_t bytes);
 
 /* ------------------------------------------- What happens to a range ------------------------------------------ */
@@ -145,9 +153,8 @@ bool lamina_os_name(void *p, size_t bytes, const char *name);
  * Only whole 2 MiB within the range, at multiples of 2 MiB, can become huge. */
 LAMINA_NODISCARD bool lamina_os_huge_advise(void *p, size_t bytes);
 
-/* Tells how many bytes of the range are in memory now, a multiple of the page size, in *resident (untouched on
- * failure). For tests and diagnostics: it is out of date when it arrives, and a system call per 4 MiB. Fails with
- * ENOMEM when part of the range isn't mapped. */
+/* Tells how many bytes of the range are in memory now, a multiple of the page size, in *resident (not NULL, untouched
+ * on failure). For tests and diagnostics: it is out of date when it arrives, and a system call per 4 MiB. */
 LAMINA_NODISCARD bool lamina_os_query(const void *p, size_t bytes, size_t *resident);
 
 /* ---------------------------------------------- The system's heap --------------------------------------------- */

@@ -99,6 +99,7 @@ typedef struct lamina_os_call_table {
 #if defined(__linux__)
     long (*futex)(uint32_t *at, int operation, uint32_t value);
 #else
+    bool (*ask_locked)(void *at, size_t bytes);
     void (*lock)(void *lock); /* the three of an os_unfair_lock */
     int (*try_lock)(void *lock);
     void (*unlock)(void *lock);

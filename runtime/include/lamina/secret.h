@@ -13,10 +13,14 @@
 LAMINA_EXTERN_C_BEGIN
 
 /* Keeps a usable range's pages in physical memory: none is written to swap. They are brought in first, so that no
- * later touch can fail. What the process may lock is limited (RLIMIT_MEMLOCK; the working set on Windows, which is
- * made larger as needed): ENOMEM, EPERM or EAGAIN. On failure no page of the range is left locked, not even one
- * that was locked before: don't lock ranges that overlap. Locks don't nest, end with the mapping, and aren't inherited
- * by the child of a fork. */
+ * later touch can fail. What the process may lock is limited: by RLIMIT_MEMLOCK, with ENOMEM, EPERM or EAGAIN, and on
+ * Windows by the process's working set, ERROR_WORKING_SET_QUOTA (1453). The runtime makes the working set larger as
+ * needed, one thread at a time, and as small as it was when what is locked is unlocked or its secret mapping released;
+ * not when a locked range ends by lamina_os_release(), so unlock it first. A program that sets its working set's size
+ * while another thread is in here may lose its change. On failure no page of the range is left locked, on POSIX systems
+ * not even one that was locked before (but by EPERM and EINVAL, which come before anything is done): don't lock ranges
+ * that overlap. Locks don't nest, end with the mapping, and aren't inherited by the child of a fork. While a page is
+ * locked it can't be given back: see os.h. */
 LAMINA_NODISCARD bool lamina_os_lock(void *p, size_t bytes);
 
 /* The same, but each page is locked when it is first touched, which suits a large range of which little will be

@@ -112,18 +112,7 @@ static inline int lamina_kernel_mincore(void *at, size_t bytes, unsigned char *p
     return mincore(at, bytes, pages);
 }
 
-/* Advice for what is about to be unmapped changes nothing, and the kernel tells of holes that it found on the way.
- * (So does msync(), but Valgrind takes that for a use of the contents.) An emulator that passes no advice on, and
- * thus has no answer to any, is asked by msync(). */
-static inline int lamina_kernel_ask_mapped(void *at, size_t bytes)
-{
-    enum { NO_SUCH_ADVICE = 0x7FFF };
-    int out = madvise(at, bytes, MADV_NORMAL);
-    if ((out == 0) && (madvise(at, 0U, NO_SUCH_ADVICE) == 0)) {
-        out = msync(at, bytes, MS_ASYNC);
-    }
-    return out;
-}
+int lamina_kernel_ask_mapped(void *at, size_t bytes); /* os.c */
 
 static inline int lamina_kernel_open(const char *path)
 {

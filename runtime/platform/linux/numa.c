@@ -236,6 +236,9 @@ bool lamina_numa_policy_of(const void *p, lamina_numa_policy *policy, uint16_t *
     int mode = 0;
     node_set set = {{0}};
     lamina_numa_policy found = LAMINA_NUMA_DEFAULT;
+    if ((policy == NULL) || (count == NULL) || ((nodes == NULL) && (capacity != 0U))) {
+        return lamina_refuse_(EINVAL);
+    }
     if (KERNEL(get_mempolicy)(&mode, set.words, MASK_BITS, (void *)(uintptr_t)p, ASK_ADDRESS) != 0) {
         return lamina_refuse_(errno);
     }

@@ -17,9 +17,10 @@ static bool succeeded(int answer)
 
 /* Emulators of the kernel's interface (qemu in user mode) answer 0 to advice that they don't pass on, which is right
  * for a hint and fatal for a guard. They also answer 0 to advice that doesn't exist, which a kernel never does. */
+enum { NO_SUCH_ADVICE = 0x7FFF };
+
 static bool advice_is_ignored(void *p)
 {
-    enum { NO_SUCH_ADVICE = 0x7FFF };
     return PLATFORM(madvise)(p, 0U, NO_SUCH_ADVICE) == 0;
 }
 
@@ -39,6 +40,24 @@ int lamina_linux_advise_(void *p, size_t bytes, int advice)
             errno = EINVAL; /* what a kernel without this advice answers */
             out = -1;
         }
+    }
+    return out;
+}
+
+/* Advice to treat pages as any others changes nothing of mappings that had no other, and the kernel tells of holes that
+ * it found on the way. (So does msync(), but Valgrind takes that for a use of the contents.) Where no advice is passed
+ * on, and thus none is answered, msync() it is. */
+int lamina_kernel_ask_mapped(void *at, size_t bytes)
+{
+    static uint32_t believed; /* as above, and of the system itself whatever the table holds */
+    int out = madvise(at, bytes, MADV_NORMAL);
+    if (out == 0) {
+        uint32_t known = __atomic_load_n(&believed, __ATOMIC_RELAXED);
+        if (known == 0U) {
+            known = (madvise(at, 0U, NO_SUCH_ADVICE) == 0) ? 2U : 1U;
+            __atomic_store_n(&believed, known, __ATOMIC_RELAXED);
+        }
+        out = (known == 2U) ? msync(at, bytes, MS_ASYNC) : 0;
     }
     return out;
 }
@@ -125,23 +144,18 @@ void *lamina_os_map_ex(size_t bytes, unsigned flags, size_t *page_got)
 
 /* ------------------------------------------- What happens to a range ------------------------------------------ */
 
-/* Protected first: if giving the pages back fails then, the contents are there and the step can be undone. */
+/* The rights last: what they were before nobody could say, were they to be set back. Locked pages are refused by the
+ * first step. */
 bool lamina_os_decommit(void *p, size_t bytes)
 {
-    const size_t pages = lamina_range_(p, bytes);
-    if ((pages == 0U) || !succeeded(PLATFORM(mprotect)(p, pages, PROT_NONE))) {
-        return false;
-    }
-    if (!succeeded(PLATFORM(madvise)(p, pages, MADV_DONTNEED))) {
-        (void)PLATFORM(mprotect)(p, pages, PROT_READ | PROT_WRITE);
-        return false;
-    }
-    return true;
+    const size_t pages = lamina_posix_range_(p, bytes);
+    return (pages != 0U) && succeeded(PLATFORM(madvise)(p, pages, MADV_DONTNEED)) &&
+           succeeded(PLATFORM(mprotect)(p, pages, PROT_NONE));
 }
 
 bool lamina_os_discard(void *p, size_t bytes)
 {
-    const size_t pages = lamina_range_(p, bytes);
+    const size_t pages = lamina_posix_range_(p, bytes);
     return (pages != 0U) && succeeded(PLATFORM(madvise)(p, pages, MADV_DONTNEED));
 }
 
@@ -151,7 +165,7 @@ bool lamina_os_purge(void *p, size_t bytes, lamina_os_contents *contents)
     if (contents == NULL) {
         return lamina_refuse_(EINVAL);
     }
-    const size_t pages = lamina_range_(p, bytes);
+    const size_t pages = lamina_posix_range_(p, bytes);
     bool ok = (pages != 0U);
     if (ok && (PLATFORM(madvise)(p, pages, MADV_FREE) != 0)) {
         now = LAMINA_CONTENTS_ZERO; /* EINVAL: a kernel without it, or pages that it isn't for */
@@ -177,7 +191,7 @@ static bool kernel_can_populate(void *p)
 
 bool lamina_os_populate(void *p, size_t bytes)
 {
-    const size_t pages = lamina_range_(p, bytes);
+    const size_t pages = lamina_posix_range_(p, bytes);
     bool ok = pages != 0U;
     if (ok && (lamina_linux_advise_(p, pages, MADV_POPULATE_WRITE) != 0)) {
         const int error = errno;
@@ -193,7 +207,7 @@ bool lamina_os_populate(void *p, size_t bytes)
 /* The kernel answers EINVAL where it has no guard markers, and for locked and huge pages, which can't carry one. */
 bool lamina_os_guard(void *p, size_t bytes)
 {
-    const size_t pages = lamina_range_(p, bytes);
+    const size_t pages = lamina_posix_range_(p, bytes);
     bool ok = (pages != 0U);
     if (ok && (lamina_linux_advise_(p, pages, MADV_GUARD_INSTALL) != 0)) {
         ok = (errno == EINVAL) ? succeeded(PLATFORM(mprotect)(p, pages, PROT_NONE)) : lamina_refuse_(errno);
@@ -203,7 +217,7 @@ bool lamina_os_guard(void *p, size_t bytes)
 
 bool lamina_os_unguard(void *p, size_t bytes)
 {
-    const size_t pages = lamina_range_(p, bytes);
+    const size_t pages = lamina_posix_range_(p, bytes);
     bool ok = (pages != 0U);
     if (ok && (PLATFORM(madvise)(p, pages, MADV_GUARD_REMOVE) != 0) && (errno != EINVAL)) {
         ok = lamina_refuse_(errno);
@@ -223,6 +237,6 @@ bool lamina_os_name(void *p, size_t bytes, const char *name)
 
 bool lamina_os_huge_advise(void *p, size_t bytes)
 {
-    const size_t pages = lamina_range_(p, bytes);
+    const size_t pages = lamina_posix_range_(p, bytes);
     return (pages != 0U) && succeeded(PLATFORM(madvise)(p, pages, MADV_HUGEPAGE));
 }

@@ -10,11 +10,11 @@
 
 bool lamina_os_lock_on_touch(void *p, size_t bytes)
 {
-    const size_t pages = lamina_range_(p, bytes);
+    const size_t pages = lamina_posix_range_(p, bytes);
     bool ok = (pages != 0U);
     if (ok && (KERNEL(mlock2)(p, pages, MLOCK_ONFAULT) != 0)) {
         const int error = errno;
-        if (error != ENOSYS) { /* with which nothing can have been locked */
+        if ((error != ENOSYS) && (error != EPERM)) { /* with which nothing was locked or unlocked */
             (void)KERNEL(munlock)(p, pages);
         }
         ok = lamina_refuse_((error == ENOSYS) ? ENOTSUP : error);

@@ -17,7 +17,10 @@
 #include "lamina/core.h"
 
 #include <errno.h>
+#include <mach/mach_init.h>
 #include <mach/vm_inherit.h>
+#include <mach/vm_map.h>
+#include <mach/vm_region.h>
 #include <mach/vm_statistics.h>
 #include <os/lock.h>
 #include <sys/mman.h>
@@ -32,16 +35,44 @@ LAMINA_STATIC_ASSERT(LAMINA_OS_ERROR_UNSUPPORTED == ENOTSUP, "what core.h promis
 #define LAMINA_ANONYMOUS_FILE ((int)VM_MAKE_TAG(VM_MEMORY_APPLICATION_SPECIFIC_1))
 
 #include "posix_calls.h"
+#include "region.h"
 
-static inline int lamina_kernel_mincore(void *at, size_t bytes, unsigned char *pages)
+static inline int lamina_kernel_region(uintptr_t *at, size_t *bytes, bool *locked)
 {
-    return mincore(at, bytes, (char *)pages);
+    vm_address_t start = *at;
+    vm_size_t size = 0U;
+    natural_t depth = 64U; /* maps within the map, whose regions are what is asked about */
+    vm_region_submap_info_data_64_t info;
+    mach_msg_type_number_t count = VM_REGION_SUBMAP_INFO_COUNT_64;
+    const kern_return_t answer = vm_region_recurse_64(mach_task_self(), &start, &size, &depth,
+                                                      (vm_region_recurse_info_t)&info, &count);
+    if (answer == KERN_SUCCESS) {
+        *at = start;
+        *bytes = size;
+        *locked = info.user_wired_count != 0U;
+    }
+    return (answer == KERN_SUCCESS) ? 0 : -1;
 }
 
-/* Asking to write back what has no file does nothing, and looks for holes on the way. */
 static inline int lamina_kernel_ask_mapped(void *at, size_t bytes)
 {
-    return msync(at, bytes, MS_ASYNC);
+    bool locked = false;
+    const bool ok = lamina_macos_walk_(lamina_kernel_region, at, bytes, &locked);
+    errno = ok ? errno : ENOMEM;
+    return ok ? 0 : -1;
+}
+
+/* Whether any page of a mapped range is locked. */
+static inline bool lamina_kernel_ask_locked(void *at, size_t bytes)
+{
+    bool locked = false;
+    return lamina_macos_walk_(lamina_kernel_region, at, bytes, &locked) && locked;
+}
+
+/* The kernel's own counts what isn't mapped as pages that aren't there. */
+static inline int lamina_kernel_mincore(void *at, size_t bytes, unsigned char *pages)
+{
+    return (lamina_kernel_ask_mapped(at, bytes) == 0) ? mincore(at, bytes, (char *)pages) : -1;
 }
 
 static inline int lamina_kernel_mlock(const void *at, size_t bytes)

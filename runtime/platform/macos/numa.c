@@ -92,9 +92,8 @@ int lamina_numa_node_of(const void *p)
 bool lamina_numa_policy_of(const void *p, lamina_numa_policy *policy, uint16_t *nodes, size_t capacity,
                            size_t *count)
 {
-    (void)nodes;
-    (void)capacity;
-    const bool ok = (p != NULL) || lamina_refuse_(EFAULT);
+    const bool told = (policy != NULL) && (count != NULL) && ((nodes != NULL) || (capacity == 0U));
+    const bool ok = (told || lamina_refuse_(EINVAL)) && ((p != NULL) || lamina_refuse_(EFAULT));
     if (ok) {
         *policy = LAMINA_NUMA_DEFAULT;
         *count = 0U;

@@ -7,12 +7,24 @@
 #include "mapped.h"
 #include "platform.h"
 
+/* The size in whole pages of a range that is mapped and not locked, or 0 with the error set. */
+static size_t unlocked_range(void *p, size_t bytes)
+{
+    size_t pages = lamina_posix_range_(p, bytes);
+    if ((pages != 0U) && KERNEL(ask_locked)(p, pages)) {
+        pages = 0U;
+        lamina_set_last_os_error(EINVAL);
+    }
+    return pages;
+}
+
 /* Puts fresh zero pages in place of a range, which is how this system gives pages back for certain: its advice to
  * do so leaves the contents where they are until memory is short. Where nothing is mapped nothing must be there
- * afterwards, which a fixed mapping doesn't ask. */
-static bool map_anew(void *p, size_t pages, int rights, int flags)
+ * afterwards, which a fixed mapping doesn't ask; nor whether it takes a lock away. */
+static bool map_anew(void *p, size_t bytes, int rights, int flags)
 {
-    if (!lamina_posix_is_mapped_(p, pages)) {
+    const size_t pages = unlocked_range(p, bytes);
+    if (pages == 0U) {
         return false;
     }
     const int kind = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | flags;
@@ -53,14 +65,12 @@ void *lamina_os_map_ex(size_t bytes, unsigned flags, size_t *page_got)
 
 bool lamina_os_decommit(void *p, size_t bytes)
 {
-    const size_t pages = lamina_range_(p, bytes);
-    return (pages != 0U) && map_anew(p, pages, PROT_NONE, MAP_NORESERVE);
+    return map_anew(p, bytes, PROT_NONE, MAP_NORESERVE);
 }
 
 bool lamina_os_discard(void *p, size_t bytes)
 {
-    const size_t pages = lamina_range_(p, bytes);
-    return (pages != 0U) && map_anew(p, pages, PROT_READ | PROT_WRITE, 0);
+    return map_anew(p, bytes, PROT_READ | PROT_WRITE, 0);
 }
 
 /* REUSABLE takes the pages off the program's account at once. It is for whole objects of the kernel's and may be
@@ -70,8 +80,8 @@ bool lamina_os_purge(void *p, size_t bytes, lamina_os_contents *contents)
     if (contents == NULL) {
         return lamina_refuse_(EINVAL);
     }
-    const size_t pages = lamina_range_(p, bytes);
-    const bool ok = (pages != 0U) && lamina_posix_is_mapped_(p, pages) &&
+    const size_t pages = unlocked_range(p, bytes);
+    const bool ok = (pages != 0U) &&
                     ((PLATFORM(madvise)(p, pages, MADV_FREE_REUSABLE) == 0) ||
                      (PLATFORM(madvise)(p, pages, MADV_FREE) == 0) || lamina_refuse_(errno));
     if (ok) {
@@ -91,7 +101,7 @@ bool lamina_os_reuse(void *p, size_t bytes)
 
 bool lamina_os_populate(void *p, size_t bytes)
 {
-    const size_t pages = lamina_range_(p, bytes);
+    const size_t pages = lamina_posix_range_(p, bytes);
     if (pages != 0U) {
         lamina_touch_pages_(p, pages);
     }

@@ -23,6 +23,7 @@ static int call_getentropy(void *out, size_t bytes)
         POSIX_CALLS, \
         .minherit = call_minherit, \
         .getentropy = call_getentropy, \
+        .ask_locked = lamina_kernel_ask_locked, \
         .lock = lamina_kernel_lock, \
         .try_lock = lamina_kernel_try_lock, \
         .unlock = lamina_kernel_unlock, \

@@ -8,14 +8,17 @@
 #include "mapped.h"
 #include "platform.h"
 
-/* A lock that fails midway may leave pages locked that came before, so that they are unlocked again. */
+/* A lock that fails midway may leave pages locked that came before, so that they are unlocked again. EPERM comes
+ * before anything is done, and leaves what was locked earlier as it was. */
 bool lamina_os_lock(void *p, size_t bytes)
 {
-    const size_t pages = lamina_range_(p, bytes);
+    const size_t pages = lamina_posix_range_(p, bytes);
     bool ok = (pages != 0U);
     if (ok && (KERNEL(mlock)(p, pages) != 0)) {
         const int error = errno;
-        (void)KERNEL(munlock)(p, pages);
+        if (error != EPERM) {
+            (void)KERNEL(munlock)(p, pages);
+        }
         ok = lamina_refuse_(error);
     }
     return ok;
@@ -23,14 +26,14 @@ bool lamina_os_lock(void *p, size_t bytes)
 
 bool lamina_os_unlock(void *p, size_t bytes)
 {
-    const size_t pages = lamina_range_(p, bytes);
+    const size_t pages = lamina_posix_range_(p, bytes);
     return (pages != 0U) && ((KERNEL(munlock)(p, pages) == 0) || lamina_refuse_(errno));
 }
 
 bool lamina_secret_release(void *p, size_t bytes)
 {
-    const size_t pages = lamina_range_(p, bytes);
-    if ((pages == 0U) || !lamina_posix_is_mapped_(p, pages)) {
+    const size_t pages = lamina_posix_range_(p, bytes);
+    if (pages == 0U) {
         return false;
     }
     lamina_zero(p, pages);

@@ -10,8 +10,9 @@ void *lamina_posix_map_(size_t bytes, size_t align, int rights, int flags);
 /* Takes a mapping back on the way out of a failure, whose error is to survive. */
 void lamina_posix_unmap_(void *p, size_t bytes);
 
-/* Tells whether all of a range (whole pages) is mapped; if not, false with EINVAL, which is what a release of it is
- * refused with. */
-bool lamina_posix_is_mapped_(void *p, size_t pages);
+/* The size of the range at `p` in whole pages when all of it is mapped, or 0 with the error set: EINVAL, too, where
+ * anything isn't. Asked before each call that changes something, because the system acts on what lies before a hole
+ * and then refuses. */
+size_t lamina_posix_range_(void *p, size_t bytes);
 
 #endif /* LAMINA_PLATFORM_POSIX_MAPPED_H */

@@ -112,16 +112,26 @@ void *lamina_os_reserve_aligned(size_t bytes, size_t align)
     return (pages != 0U) ? lamina_posix_map_(pages, align, PROT_NONE, MAP_NORESERVE) : NULL;
 }
 
-bool lamina_posix_is_mapped_(void *p, size_t pages)
+static bool is_mapped(void *p, size_t pages)
 {
-    return (KERNEL(ask_mapped)(p, pages) == 0) || (errno != ENOMEM) || lamina_refuse_(EINVAL);
+    return (KERNEL(ask_mapped)(p, pages) == 0) || (errno != ENOMEM);
+}
+
+size_t lamina_posix_range_(void *p, size_t bytes)
+{
+    size_t pages = lamina_range_(p, bytes);
+    if ((pages != 0U) && !is_mapped(p, pages)) {
+        pages = 0U;
+        lamina_set_last_os_error(EINVAL);
+    }
+    return pages;
 }
 
 /* munmap() counts what isn't mapped as unmapped, which would hide a second release. */
 bool lamina_os_release(void *p, size_t bytes)
 {
-    const size_t pages = lamina_range_(p, bytes);
-    if ((pages == 0U) || !lamina_posix_is_mapped_(p, pages)) {
+    const size_t pages = lamina_posix_range_(p, bytes);
+    if (pages == 0U) {
         return false;
     }
     int answer = PLATFORM(munmap)(p, pages);
@@ -146,7 +156,7 @@ void *lamina_os_map(size_t bytes, unsigned flags)
 
 bool lamina_os_commit(void *p, size_t bytes)
 {
-    const size_t pages = lamina_range_(p, bytes);
+    const size_t pages = lamina_posix_range_(p, bytes);
     return (pages != 0U) && succeeded(PLATFORM(mprotect)(p, pages, PROT_READ | PROT_WRITE));
 }
 
@@ -159,12 +169,22 @@ bool lamina_os_protect(void *p, size_t bytes, unsigned rights)
     const int native = (((rights & LAMINA_PROTECT_READ) != 0U) ? PROT_READ : 0) |
                        (((rights & LAMINA_PROTECT_WRITE) != 0U) ? PROT_WRITE : 0) |
                        (((rights & LAMINA_PROTECT_EXECUTE) != 0U) ? PROT_EXEC : 0);
-    const size_t pages = lamina_range_(p, bytes);
+    const size_t pages = lamina_posix_range_(p, bytes);
     return (pages != 0U) && succeeded(PLATFORM(mprotect)(p, pages, native));
+}
+
+/* A system that is short of something says ENOMEM as well. */
+static bool refuse_query(void *p, size_t pages)
+{
+    const int error = errno;
+    return lamina_refuse_(((error == ENOMEM) && !is_mapped(p, pages)) ? EINVAL : error);
 }
 
 bool lamina_os_query(const void *p, size_t bytes, size_t *resident)
 {
+    if (resident == NULL) {
+        return lamina_refuse_(EINVAL);
+    }
     const size_t end = lamina_range_(p, bytes);
     const size_t page = (end != 0U) ? lamina_os_page_size() : 1U; /* known by then */
     unsigned char states[1024];                                   /* one byte a page */
@@ -174,7 +194,7 @@ bool lamina_os_query(const void *p, size_t bytes, size_t *resident)
     for (size_t done = 0; ok && (done < end);) {
         const size_t left = (end - done) / page;
         const size_t now = (left < sizeof states) ? left : sizeof states;
-        ok = succeeded(KERNEL(mincore)(at + done, now * page, states));
+        ok = (KERNEL(mincore)(at + done, now * page, states) == 0) || refuse_query(at, end);
         for (size_t i = 0; ok && (i < now); i++) {
             present += (size_t)(states[i] & 1U);
         }

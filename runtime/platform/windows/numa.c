@@ -198,9 +198,6 @@ bool lamina_numa_policy_of(const void *p, lamina_numa_policy *policy, uint16_t *
                            size_t *count)
 {
     (void)p;
-    (void)policy;
-    (void)nodes;
-    (void)capacity;
-    (void)count;
-    return lamina_refuse_(ERROR_NOT_SUPPORTED);
+    const bool told = (policy != NULL) && (count != NULL) && ((nodes != NULL) || (capacity == 0U));
+    return lamina_refuse_(told ? ERROR_NOT_SUPPORTED : ERROR_INVALID_PARAMETER);
 }
