@@ -7,21 +7,20 @@
  *   mapped, and what was there before is as it was, unless the function says otherwise. Success leaves the last error
  *   alone. Where a range is made of several mappings (parts with different rights are), a POSIX system acts on one after
  *   the other and may refuse the second, for want of memory, with the first changed.
- * - A range of which anything isn't mapped is refused before any of it is touched, by all calls but lamina_os_reuse() and
- *   lamina_os_name(): EINVAL, on Windows, where the system itself refuses it, ERROR_INVALID_ADDRESS (487) as a rule. Who
- *   else mapped it isn't known to the system: a neighbour's pages are pages.
  * - A request that can't make sense is refused before the platform is asked, with EINVAL (LAMINA_OS_ERROR_INVALID,
- *   which is 87 on Windows): a size of zero, a size that overflows when rounded up to whole pages, an address that is null or not on a page
- *   boundary, a range that wraps around the end of the address space, an unknown flag. What the platform can't do at
- *   all is LAMINA_OS_ERROR_UNSUPPORTED.
+ *   which is 87 on Windows): a size of zero, a size that overflows when rounded up to whole pages, an address that is
+ *   null or not on a page boundary, a range that wraps around the end of the address space, an unknown flag. So is a
+ *   range of which anything isn't mapped, before any of it is touched, by all calls but lamina_os_reuse() and
+ *   lamina_os_name(). (Whose mapping it is isn't looked at: a neighbour's pages are pages. On Windows the system refuses
+ *   a range over two mappings, with 487.) What the platform can't do at all is LAMINA_OS_ERROR_UNSUPPORTED.
  * - Sizes are bytes and are rounded up to whole pages, the unit in which the system acts. So the size that was
  *   reserved or mapped can be passed unchanged to every call about the whole of it.
  * - Locked pages (secret.h) aren't given back: decommit, discard and purge refuse a range with any, EINVAL, and so does
  *   guard on Windows. Unlock them first.
  * - Any thread may call; two threads must not change the same pages at the same time. Each call costs one system
- *   call unless it says otherwise: a microsecond or so, plus the work on the pages. A call about a range costs one more
- *   on POSIX systems, which finds the holes; on Linux that one sets madvise(MADV_NORMAL), which says nothing new unless
- *   somebody asked for another order of reading (MADV_RANDOM, MADV_SEQUENTIAL).
+ *   call unless it says otherwise: a microsecond or so, plus the work on the pages. A call about a range costs one more,
+ *   which finds the holes, and on Windows and macOS that is one for each part with other rights. On Linux it sets
+ *   madvise(MADV_NORMAL), which undoes MADV_RANDOM and MADV_SEQUENTIAL where somebody set them.
  */
 #ifndef LAMINA_OS_H
 #define LAMINA_OS_H

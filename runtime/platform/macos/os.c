@@ -128,5 +128,5 @@ bool lamina_os_name(void *p, size_t bytes, const char *name)
 
 bool lamina_os_huge_advise(void *p, size_t bytes)
 {
-    return (lamina_range_(p, bytes) != 0U) && lamina_refuse_(ENOTSUP);
+    return (lamina_posix_range_(p, bytes) != 0U) && lamina_refuse_(ENOTSUP);
 }

@@ -9,7 +9,7 @@
 
 bool lamina_os_lock_on_touch(void *p, size_t bytes)
 {
-    return (lamina_range_(p, bytes) != 0U) && lamina_refuse_(ENOTSUP);
+    return (lamina_posix_range_(p, bytes) != 0U) && lamina_refuse_(ENOTSUP);
 }
 
 #define ALL (LAMINA_SECRET_LOCKED | LAMINA_SECRET_NO_DUMP | LAMINA_SECRET_NO_FORK | LAMINA_SECRET_HIDDEN)

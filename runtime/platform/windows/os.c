@@ -77,6 +77,16 @@ bool lamina_windows_all_(const void *p, size_t bytes, lamina_windows_state state
     return ok;
 }
 
+size_t lamina_windows_range_(const void *p, size_t bytes)
+{
+    size_t pages = lamina_range_(p, bytes);
+    if ((pages != 0U) && !lamina_windows_all_(p, pages, LAMINA_WINDOWS_HAD)) {
+        pages = 0U;
+        lamina_set_last_os_error(ERROR_INVALID_PARAMETER);
+    }
+    return pages;
+}
+
 /* What the system tells of each page (QueryWorkingSetEx): PSAPI_WORKING_SET_EX_BLOCK, whose bit fields C leaves to the
  * compiler to place. */
 #define PAGE_IS_THERE ((ULONG_PTR)1U)
@@ -307,25 +317,25 @@ static bool decommit_pages(void *p, size_t pages)
 
 bool lamina_os_commit(void *p, size_t bytes)
 {
-    const size_t pages = lamina_range_(p, bytes);
+    const size_t pages = lamina_windows_range_(p, bytes);
     return (pages != 0U) && commit_pages(p, pages);
 }
 
 bool lamina_os_decommit(void *p, size_t bytes)
 {
-    const size_t pages = lamina_range_(p, bytes);
+    const size_t pages = lamina_windows_range_(p, bytes);
     return (pages != 0U) && none_is_locked(p, pages) && decommit_pages(p, pages);
 }
 
 bool lamina_os_discard(void *p, size_t bytes)
 {
-    const size_t pages = lamina_range_(p, bytes);
+    const size_t pages = lamina_windows_range_(p, bytes);
     return (pages != 0U) && none_is_locked(p, pages) && decommit_pages(p, pages) && commit_pages(p, pages);
 }
 
 bool lamina_os_purge(void *p, size_t bytes, lamina_os_contents *contents)
 {
-    const size_t pages = (contents != NULL) ? lamina_range_(p, bytes) : 0U;
+    const size_t pages = (contents != NULL) ? lamina_windows_range_(p, bytes) : 0U;
     if (contents == NULL) {
         lamina_set_last_os_error(ERROR_INVALID_PARAMETER);
     }
@@ -365,7 +375,7 @@ bool lamina_os_protect(void *p, size_t bytes, unsigned rights)
     if (rights >= 8U) {
         return lamina_refuse_(ERROR_INVALID_PARAMETER);
     }
-    const size_t pages = lamina_range_(p, bytes);
+    const size_t pages = lamina_windows_range_(p, bytes);
     return (pages != 0U) && succeeded(PLATFORM(virtual_protect)(p, pages, native[rights], &before));
 }
 
@@ -389,7 +399,7 @@ bool lamina_os_name(void *p, size_t bytes, const char *name)
 
 bool lamina_os_huge_advise(void *p, size_t bytes)
 {
-    return (lamina_range_(p, bytes) != 0U) && lamina_refuse_(ERROR_NOT_SUPPORTED);
+    return (lamina_windows_range_(p, bytes) != 0U) && lamina_refuse_(ERROR_NOT_SUPPORTED);
 }
 
 bool lamina_os_query(const void *p, size_t bytes, size_t *resident)
@@ -398,12 +408,8 @@ bool lamina_os_query(const void *p, size_t bytes, size_t *resident)
     if (resident == NULL) {
         return lamina_refuse_(ERROR_INVALID_PARAMETER);
     }
-    const size_t pages = lamina_range_(p, bytes);
-    bool ok = (pages != 0U);
-    if (ok && !lamina_windows_all_(p, pages, LAMINA_WINDOWS_HAD)) {
-        ok = lamina_refuse_(ERROR_INVALID_ADDRESS);
-    }
-    ok = ok && count_pages(p, pages, PAGE_IS_THERE, &present);
+    const size_t pages = lamina_windows_range_(p, bytes);
+    const bool ok = (pages != 0U) && count_pages(p, pages, PAGE_IS_THERE, &present);
     if (ok) {
         *resident = present * lamina_os_page_size();
     }

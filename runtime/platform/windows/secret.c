@@ -82,18 +82,18 @@ static bool lock_pages(void *p, size_t pages)
 
 bool lamina_os_lock(void *p, size_t bytes)
 {
-    const size_t pages = lamina_range_(p, bytes);
+    const size_t pages = lamina_windows_range_(p, bytes);
     return (pages != 0U) && lock_pages(p, pages);
 }
 
 bool lamina_os_lock_on_touch(void *p, size_t bytes)
 {
-    return (lamina_range_(p, bytes) != 0U) && lamina_refuse_(ERROR_NOT_SUPPORTED);
+    return (lamina_windows_range_(p, bytes) != 0U) && lamina_refuse_(ERROR_NOT_SUPPORTED);
 }
 
 bool lamina_os_unlock(void *p, size_t bytes)
 {
-    const size_t pages = lamina_range_(p, bytes);
+    const size_t pages = lamina_windows_range_(p, bytes);
     if (pages == 0U) {
         return false;
     }

@@ -153,11 +153,13 @@ int suite_main(void)
     part_protect();
     part_huge();
     part_watermark();
+    part_races();
     part_secret();
     part_numa();
     part_threads();
     part_random();
     part_refusals();
+    part_ranges();
     part_failures();
 #else
     part_threads();
