@@ -24,7 +24,13 @@ for kind in '0 0' '0 1' '1 1' '2 0' '2 1' '3 1' 's 0' 's 1'; do
         objects="$objects $object"
     done
     $cc -nostdlib -r -o "$work/all.o" $objects
-    # 'w' are lamina_panic and lamina_port_*, which the program may supply.
+    # 'w' is what the program may supply, as the table in runtime/README.md says.
+    for symbol in $(nm -u "$work/all.o" | awk '$1 == "w" { print $NF }'); do
+        if ! grep -q "\`[^\`]*\\b$symbol(" "$runtime/README.md"; then
+            echo "-O$level may use $symbol, of which README.md has no word" >&2
+            exit 1
+        fi
+    done
     needed=$(nm -u "$work/all.o" | awk '$1 != "w" { print $NF }' | sort | tr '\n' ' ')
     for symbol in $needed; do
         case $symbol in

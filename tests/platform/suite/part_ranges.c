@@ -100,6 +100,13 @@ static unsigned char *with_an_edge(size_t page)
 
 static void edges(size_t page)
 {
+    if (host_cannot(CANNOT_TELL)) {
+        CASE("refusals", "a range that runs out of its mapping is refused by every call, which touches none of it")
+        {
+            suite_skip("under the emulator what nobody mapped looks mapped");
+        }
+        return;
+    }
     for (size_t i = 0; i < CALLS; i++) {
         const range_call call = calls[i].call;
         if (calls[i].edge == NULL) {
@@ -107,10 +114,6 @@ static void edges(size_t page)
         }
         CASE("refusals", calls[i].edge)
         {
-            if (host_cannot(CANNOT_TELL)) {
-                suite_skip("under the emulator what nobody mapped looks mapped");
-                break;
-            }
             unsigned char *const p = with_an_edge(page);
             EXPECT(p != NULL);
             if (p == NULL) {
