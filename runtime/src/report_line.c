@@ -48,46 +48,57 @@ static void line_hex(line *out, uint64_t value)
     line_text(out, &digits[at]);
 }
 
-size_t lamina_corruption_line(char *bytes, size_t capacity, const lamina_corruption *event)
+/* Where there is no room for a line's end there is no line: then nothing but the terminating zero, where that fits. */
+static line line_begin(char *bytes, size_t capacity)
 {
-    size_t length = 0;
+    const line out = {bytes, 0U, (capacity >= 2U) ? capacity - 2U : 0U};
+    return out;
+}
+
+/* Ends the line and returns its length. */
+static size_t line_end(const line *out, size_t capacity)
+{
+    size_t length = 0U;
     if (capacity >= 2U) {
-        line out = {bytes, 0U, capacity - 2U};
-        line_text(&out, "lamina: ");
-        line_text(&out, event->stack);
-        line_text(&out, ": ");
-        line_text(&out, event->layer);
-        line_text(&out, ": ");
-        line_text(&out, event->what);
-        line_text(&out, " at ");
-        line_hex(&out, (uint64_t)(uintptr_t)event->address);
-        if (event->expected != event->found) {
-            line_text(&out, " (offset ");
-            line_decimal(&out, event->offset);
-            line_text(&out, ": expected ");
-            line_hex(&out, event->expected);
-            line_text(&out, ", found ");
-            line_hex(&out, event->found);
-            line_text(&out, ")");
-        }
-        bytes[out.used] = '\n';
-        bytes[out.used + 1U] = '\0';
-        length = out.used + 1U;
-    } else if (capacity == 1U) {
-        bytes[0] = '\0';
+        out->bytes[out->used] = '\n';
+        length = out->used + 1U;
+    }
+    if (capacity != 0U) {
+        out->bytes[length] = '\0';
     }
     return length;
 }
 
+size_t lamina_corruption_line(char *bytes, size_t capacity, const lamina_corruption *event)
+{
+    line out = line_begin(bytes, capacity);
+    line_text(&out, "lamina: ");
+    line_text(&out, event->stack);
+    line_text(&out, ": ");
+    line_text(&out, event->layer);
+    line_text(&out, ": ");
+    line_text(&out, event->what);
+    line_text(&out, " at ");
+    line_hex(&out, (uint64_t)(uintptr_t)event->address);
+    if (event->expected != event->found) {
+        line_text(&out, " (offset ");
+        line_decimal(&out, event->offset);
+        line_text(&out, ": expected ");
+        line_hex(&out, event->expected);
+        line_text(&out, ", found ");
+        line_hex(&out, event->found);
+        line_text(&out, ")");
+    }
+    return line_end(&out, capacity);
+}
+
 size_t lamina_assertion_line(char *bytes, size_t capacity, const char *file, unsigned number, const char *message)
 {
-    line out = {bytes, 0U, capacity - 2U};
+    line out = line_begin(bytes, capacity);
     line_text(&out, file);
     line_text(&out, ":");
     line_decimal(&out, number);
     line_text(&out, ": assertion failed: ");
     line_text(&out, message);
-    bytes[out.used] = '\n';
-    bytes[out.used + 1U] = '\0';
-    return out.used + 1U;
+    return line_end(&out, capacity);
 }

@@ -90,6 +90,7 @@ TEST_CASE("a watermark that makes no sense isn't made", "[commit]")
     REQUIRE_REFUSED(lamina_commit_init(&mark, page(), 3, 0), EINVAL);
     REQUIRE_REFUSED(lamina_commit_init(&mark, page(), 1, SIZE_MAX), EINVAL);
     REQUIRE_REFUSED(lamina_commit_release(nullptr), EINVAL);
+    REQUIRE_REFUSED(lamina_commit_trim(nullptr, 0), EINVAL);
     REQUIRE(mark.step == 42);
     REQUIRE(mark.base == nullptr);
     if (support::mappings_are_ours()) {

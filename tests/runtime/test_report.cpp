@@ -3,6 +3,8 @@
 
 #include "lamina/report.h"
 
+#include <algorithm>
+
 namespace
 {
 
@@ -99,4 +101,23 @@ TEST_CASE("assertions follow NDEBUG and evaluate at most once", "[report][death]
     REQUIRE(end.signal == SIGABRT);
     REQUIRE(end.told.find("assertion failed: one is more than two\n") != std::string::npos);
 #endif
+}
+
+TEST_CASE("a line of a failed assertion stays in its room, too", "[report]")
+{
+    const std::string full = "file.c:17: assertion failed: the reason\n";
+    for (size_t capacity = 0; capacity <= full.size() + 3; capacity++) {
+        INFO("capacity " << capacity);
+        std::string line(capacity + 1, '#');
+        const size_t length = lamina_assertion_line(line.data(), capacity, "file.c", 17, "the reason");
+        REQUIRE(line[capacity] == '#');
+        if (capacity >= 2) {
+            REQUIRE(length == std::min(full.size(), capacity - 1));
+            REQUIRE(line.substr(0, length) == full.substr(0, length - 1) + "\n");
+            REQUIRE(line[length] == '\0');
+        } else {
+            REQUIRE(length == 0);
+            REQUIRE(((capacity == 0) || (line[0] == '\0')));
+        }
+    }
 }

@@ -153,7 +153,8 @@ bool lamina_os_name(void *p, size_t bytes, const char *name);
 LAMINA_NODISCARD bool lamina_os_huge_advise(void *p, size_t bytes);
 
 /* Tells how many bytes of the range are in memory now, a multiple of the page size, in *resident (not NULL, untouched
- * on failure). For tests and diagnostics: it is out of date when it arrives, and a system call per 4 MiB. */
+ * on failure). For tests and diagnostics: it is out of date when it arrives, and a system call per 4 MiB, on Windows
+ * per MiB. */
 LAMINA_NODISCARD bool lamina_os_query(const void *p, size_t bytes, size_t *resident);
 
 /* ---------------------------------------------- The system's heap --------------------------------------------- */

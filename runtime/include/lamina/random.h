@@ -10,10 +10,10 @@
 
 LAMINA_EXTERN_C_BEGIN
 
-/* Fills `out` from the system's cryptographic generator (getrandom, getentropy, BCryptGenRandom), waiting at an early boot until it is seeded. False, with
- * the last OS error set, when it can't: there is no substitute, so a caller that needs a key must then fail too.
- * `out` is in an undefined state on failure. bytes of 0 and a null pointer are EINVAL. One system call up to 256
- * bytes. Any thread. */
+/* Fills `out` from the system's cryptographic generator (getrandom, getentropy, BCryptGenRandom), waiting at an early
+ * boot until it is seeded. False, with the last OS error set, when it can't: there is no substitute, so a caller that
+ * needs a key must then fail too. `out` is in an undefined state on failure. bytes of 0 and a null pointer are EINVAL.
+ * One system call up to 256 bytes. Any thread. */
 LAMINA_NODISCARD bool lamina_random_bytes(void *out, size_t bytes);
 
 #if !__STDC_HOSTED__

@@ -79,6 +79,9 @@ bool lamina_commit_grow_shared_(lamina_commit_t *mark, size_t need)
 
 bool lamina_commit_trim(lamina_commit_t *mark, size_t keep)
 {
+    if (mark == NULL) {
+        return lamina_refuse_(LAMINA_OS_ERROR_INVALID);
+    }
     const size_t end = (keep == 0U) ? 0U : ((keep > mark->committed) ? mark->committed : mark_for(mark, keep));
     bool ok = true;
     if (end < mark->committed) {
