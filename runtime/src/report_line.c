@@ -48,7 +48,8 @@ static void line_hex(line *out, uint64_t value)
     line_text(out, &digits[at]);
 }
 
-/* Where there is no room for a line's end there is no line: then nothing but the terminating zero, where that fits. */
+/* Where there is no room for a line's end there is no line: then nothing but the terminating zero, where that fits.
+ */
 static line line_begin(char *bytes, size_t capacity)
 {
     const line out = {bytes, 0U, (capacity >= 2U) ? capacity - 2U : 0U};

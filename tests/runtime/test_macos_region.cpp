@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The walk over the regions of macOS's kernel, which decides there what is mapped and what is locked. It calls nothing of
-// that system itself, so that it is tested here, on regions that are told to it.
+// The walk over the regions of macOS's kernel, which decides there what is mapped and what is locked. It calls
+// nothing of that system itself, so that it is tested here, on regions that are told to it.
 #include "support.hpp"
 
 #include "../../runtime/platform/macos/region.h"
@@ -45,7 +45,10 @@ bool mapped(uintptr_t at, size_t bytes, bool *locked)
 TEST_CASE("a walk over regions finds holes and locks", "[macos]")
 {
     const uintptr_t last = UINTPTR_MAX - 0xFFFU; // the last page of the address space
-    regions = {{0x10000, 0x4000, false}, {0x14000, 0x2000, true}, {0x16000, 0x1000, false}, {0x18000, 0x1000, false},
+    regions = {{0x10000, 0x4000, false},
+               {0x14000, 0x2000, true},
+               {0x16000, 0x1000, false},
+               {0x18000, 0x1000, false},
                {last, 0x1000, false}};
     const struct {
         uintptr_t at;
@@ -53,12 +56,12 @@ TEST_CASE("a walk over regions finds holes and locks", "[macos]")
         bool mapped;
         bool locked;
     } cases[] = {
-        {0x10000, 0x4000, true, false}, // all of one
-        {0x11000, 0x1000, true, false}, // the middle of one
-        {0x13000, 0x2000, true, true},  // across a boundary
-        {0x10000, 0x7000, true, true},  // three of them
-        {0x16000, 0x1000, true, false}, // behind the locked one
-        {0x10000, 0x8000, false, true}, // a hole at the end …
+        {0x10000, 0x4000, true, false},  // all of one
+        {0x11000, 0x1000, true, false},  // the middle of one
+        {0x13000, 0x2000, true, true},   // across a boundary
+        {0x10000, 0x7000, true, true},   // three of them
+        {0x16000, 0x1000, true, false},  // behind the locked one
+        {0x10000, 0x8000, false, true},  // a hole at the end …
         {0x16000, 0x3000, false, false}, // … in the middle …
         {0x17000, 0x2000, false, false}, // … at the start: the answer is the region behind it
         {0x17000, 0x1000, false, false}, // … and alone

@@ -81,9 +81,8 @@ bool lamina_os_purge(void *p, size_t bytes, lamina_os_contents *contents)
         return lamina_refuse_(EINVAL);
     }
     const size_t pages = unlocked_range(p, bytes);
-    const bool ok = (pages != 0U) &&
-                    ((PLATFORM(madvise)(p, pages, MADV_FREE_REUSABLE) == 0) ||
-                     (PLATFORM(madvise)(p, pages, MADV_FREE) == 0) || lamina_refuse_(errno));
+    const bool ok = (pages != 0U) && ((PLATFORM(madvise)(p, pages, MADV_FREE_REUSABLE) == 0) ||
+                                      (PLATFORM(madvise)(p, pages, MADV_FREE) == 0) || lamina_refuse_(errno));
     if (ok) {
         *contents = LAMINA_CONTENTS_UNDEFINED;
     }

@@ -16,8 +16,8 @@ typedef enum lamina_windows_state {
 /* True when all of a range is in that state. */
 bool lamina_windows_all_(const void *p, size_t bytes, lamina_windows_state state);
 
-/* The size of the range at `p` in whole pages when all of it is had, or 0 with the error set: 87, too, where anything
- * isn't. The system would refuse it as well, by a code that is another for each call. */
+/* The size of the range at `p` in whole pages when all of it is had, or 0 with the error set: 87, too, where
+ * anything isn't. The system would refuse it as well, by a code that is another for each call. */
 size_t lamina_windows_range_(const void *p, size_t bytes);
 
 /* Tells the calls that take pages away that some may be locked from now on. Until then they needn't ask. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A watermark that several threads grow while the system refuses some of it: through the table of the testing build, one
- * commit or all from one on. No refusal moves it, none makes a gap, no page is promised to two, nothing stays mapped.
+ * A watermark that several threads grow while the system refuses some of it: through the table of the testing
+ * build, one commit or all from one on. No refusal moves it, none makes a gap, no page is promised to two, nothing
+ * stays mapped.
  */
 #include "suite.h"
 
@@ -17,9 +18,9 @@ typedef struct race {
     uint32_t arrived; /* threads, over all their meetings */
     unsigned refusals[THREADS];
     bool good[THREADS];
-    unsigned k;       /* the commit that is refused, from 1 */
-    bool for_good;    /* and whether all after it are, too */
-    size_t reached;   /* where the watermark stood when the threads were done */
+    unsigned k;     /* the commit that is refused, from 1 */
+    bool for_good;  /* and whether all after it are, too */
+    size_t reached; /* where the watermark stood when the threads were done */
 } race;
 
 static void meet(race *r, uint32_t meeting)
@@ -30,8 +31,8 @@ static void meet(race *r, uint32_t meeting)
     }
 }
 
-/* Asks for pages until all are had or, where refusals don't end, until one comes. Each page belongs to whoever took its
- * number, and is written to once. */
+/* Asks for pages until all are had or, where refusals don't end, until one comes. Each page belongs to whoever took
+ * its number, and is written to once. */
 static void take_pages(race *r, unsigned i)
 {
     size_t number = lamina_atomic_fetch_add_size_relaxed(&r->next, 1U);
@@ -43,8 +44,8 @@ static void take_pages(race *r, unsigned i)
         const bool had = lamina_commit_to_shared(&r->mark, need);
         const size_t seen = lamina_atomic_load_size_acquire(&r->mark.committed);
         /* It only rises, in whole steps; whoever is answered true has what it asked for, and no error. */
-        r->good[i] = r->good[i] && (seen >= seen_before) && (seen % (STEP * r->page) == 0U) && (!had || (seen >= need)) &&
-                     (lamina_last_os_error() == (had ? SUITE_UNTOUCHED : REFUSED));
+        r->good[i] = r->good[i] && (seen >= seen_before) && (seen % (STEP * r->page) == 0U) &&
+                     (!had || (seen >= need)) && (lamina_last_os_error() == (had ? SUITE_UNTOUCHED : REFUSED));
         seen_before = seen;
         if (had) {
             unsigned char *const mine = r->mark.base + number * r->page; /* faults where it isn't usable */
@@ -69,7 +70,8 @@ static void body(unsigned i, void *context)
     if (i == 0U) {
         kept = host_mapped();
         EXPECT(lamina_commit_init(&r->mark, PAGES * r->page, 1U, STEP * r->page));
-        /* The injector makes the runtime forget the page size; what asking for it anew costs isn't counted as a commit. */
+        /* The injector makes the runtime forget the page size; what asking for it anew costs isn't counted as a
+         * commit. */
         lamina_fail_at(0U, 0);
         (void)lamina_os_page_size();
         const unsigned asking = lamina_calls_made();
@@ -129,7 +131,8 @@ static void run(unsigned k, bool for_good, size_t page)
 void part_races(void)
 {
     const size_t page = lamina_os_page_size();
-    CASE("watermark", "several threads grow it and one commit is refused: no gap, nothing twice, nothing left mapped")
+    CASE("watermark",
+         "several threads grow it and one commit is refused: no gap, nothing twice, nothing left mapped")
     {
         for (unsigned k = 1U; k <= 12U; k++) {
             run(k, false, page);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Ranges that are wrong in part: they run out of their mapping, are part of what one call gave, or are locked. A call
- * that is refused has touched nothing of them.
+ * Ranges that are wrong in part: they run out of their mapping, are part of what one call gave, or are locked. A
+ * call that is refused has touched nothing of them.
  */
 #include "suite.h"
 
@@ -50,23 +50,27 @@ typedef struct named {
 
 static const named calls[] = {
     {"commit refuses a range that runs out of its mapping, and touches none of it", NULL, lamina_os_commit, false},
-    {"decommit refuses a range that runs out of its mapping, and touches none of it", NULL, lamina_os_decommit, true},
+    {"decommit refuses a range that runs out of its mapping, and touches none of it", NULL, lamina_os_decommit,
+     true},
     {"discard refuses a range that runs out of its mapping, and touches none of it", NULL, lamina_os_discard, true},
     {"purge refuses a range that runs out of its mapping, and touches none of it", NULL, call_purge, true},
-    {"populate refuses a range that runs out of its mapping, and touches none of it", NULL, lamina_os_populate, false},
+    {"populate refuses a range that runs out of its mapping, and touches none of it", NULL, lamina_os_populate,
+     false},
     {"protect refuses a range that runs out of its mapping, and touches none of it", NULL, call_protect, false},
     {"guard refuses a range that runs out of its mapping, and touches none of it", NULL, lamina_os_guard, false},
-    {"unguard refuses a range that runs out of its mapping, and touches none of it", NULL, lamina_os_unguard, false},
-    {"release refuses a range that runs out of its mapping, and touches none of it", NULL, lamina_os_release, false},
+    {"unguard refuses a range that runs out of its mapping, and touches none of it", NULL, lamina_os_unguard,
+     false},
+    {"release refuses a range that runs out of its mapping, and touches none of it", NULL, lamina_os_release,
+     false},
     {"a query refuses a range that runs out of its mapping", NULL, call_query, false},
-    {"advice for huge pages refuses a range that runs out of its mapping", "advice for huge pages refuses what is no range",
-     lamina_os_huge_advise, false},
+    {"advice for huge pages refuses a range that runs out of its mapping",
+     "advice for huge pages refuses what is no range", lamina_os_huge_advise, false},
     {"lock refuses a range that runs out of its mapping, and touches none of it", "lock refuses what is no range",
      lamina_os_lock, false},
     {"lock on touch refuses a range that runs out of its mapping, and touches none of it",
      "lock on touch refuses what is no range", lamina_os_lock_on_touch, false},
-    {"unlock refuses a range that runs out of its mapping, and touches none of it", "unlock refuses what is no range",
-     lamina_os_unlock, false},
+    {"unlock refuses a range that runs out of its mapping, and touches none of it",
+     "unlock refuses what is no range", lamina_os_unlock, false},
     {"a secret's release refuses a range that runs out of its mapping, and touches none of it",
      "a secret's release refuses what is no range", lamina_secret_release, false},
     {NULL, "a name refuses what is no range", call_name, false},
@@ -83,8 +87,8 @@ static bool filled(const unsigned char *p, size_t bytes)
     return out;
 }
 
-/* USABLE pages with nothing behind them, filled. On Windows, where no part of a mapping can be given back, the rest of the
- * unit at which mappings start is nobody's; elsewhere a larger mapping is cut. */
+/* USABLE pages with nothing behind them, filled. On Windows, where no part of a mapping can be given back, the rest
+ * of the unit at which mappings start is nobody's; elsewhere a larger mapping is cut. */
 static unsigned char *with_an_edge(size_t page)
 {
     const size_t whole = (lamina_os_granularity() >= (USABLE + BEYOND) * page) ? USABLE : USABLE + BEYOND;
@@ -177,7 +181,8 @@ static void in_part(size_t page)
         EXPECT(lamina_last_os_error() == (taken ? SUITE_UNTOUCHED : BAD));
         EXPECT(!host_faults(p + LAMINA_HUGE_2M - 1U, HOST_READ) && (p[LAMINA_HUGE_2M - 1U] == FILLED));
         EXPECT(host_faults(p, HOST_READ) == taken);
-        EXPECT_WORKS(taken ? lamina_os_release(p + page, LAMINA_HUGE_2M - page) : lamina_os_release(p, LAMINA_HUGE_2M));
+        EXPECT_WORKS(taken ? lamina_os_release(p + page, LAMINA_HUGE_2M - page)
+                           : lamina_os_release(p, LAMINA_HUGE_2M));
     }
 }
 
