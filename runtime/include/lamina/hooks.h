@@ -20,14 +20,15 @@ typedef struct lamina_thread_hook {
     void *context;
 } lamina_thread_hook;
 
-/* Has `call(context)` called on the calling thread when it ends, before its thread-local variables are gone: the hook
- * may be one of them only where the language destroys nothing of theirs first, as in C. The last one registered is
- * called first, each once, and by then is no longer registered. A hook may allocate, free, and register hooks, which
- * are called in turn. The main thread's are called when it ends by itself (pthread_exit) and, on most systems, not
- * when the program ends. Where a thread of Windows runs fibers, hooks belong to the fiber that registered them: they
- * are called when it is deleted, on the thread that deletes it, or when its thread ends while it runs; those of fibers
- * that wait at that moment and are never deleted are never called. EINVAL: a null pointer, or a hook that this thread has registered already. EAGAIN or ENOMEM:
- * the system has no key left for it, or no memory. */
+/* Has `call(context)` called on the calling thread when it ends, before its thread-local variables are gone: the
+ * hook may be one of them only where the language destroys nothing of theirs first, as in C. The last one
+ * registered is called first, each once, and by then is no longer registered. A hook may allocate, free, and
+ * register hooks, which are called in turn. The main thread's are called when it ends by itself (pthread_exit) and,
+ * on most systems, not when the program ends. Where a thread of Windows runs fibers, hooks belong to the fiber that
+ * registered them: they are called when it is deleted, on the thread that deletes it, or when its thread ends while
+ * it runs; those of fibers that wait at that moment and are never deleted are never called. EINVAL: a null pointer,
+ * or a hook that this thread has registered already. EAGAIN or ENOMEM: the system has no key left for it, or no
+ * memory. */
 LAMINA_NODISCARD bool lamina_thread_hook_add(lamina_thread_hook *hook, void (*call)(void *context), void *context);
 
 /* Takes it back, on the thread that registered it. False, with EINVAL, if it isn't registered there. */
