@@ -5,6 +5,7 @@
  */
 #include "suite.h"
 
+#include "lamina/numa.h"
 #include "lamina/os.h"
 #include "lamina/secret.h"
 
@@ -41,6 +42,11 @@ static bool call_name(void *p, size_t bytes)
     return lamina_os_name(p, bytes, "lamina suite");
 }
 
+static bool call_policy(void *p, size_t bytes)
+{
+    return lamina_numa_apply(p, bytes, LAMINA_NUMA_DEFAULT, NULL, 0U);
+}
+
 typedef struct named {
     const char *edge; /* what is shown of a range that runs out of its mapping; NULL where nobody looks */
     const char *none; /* and of what is no range */
@@ -74,6 +80,7 @@ static const named calls[] = {
     {"a secret's release refuses a range that runs out of its mapping, and touches none of it",
      "a secret's release refuses what is no range", lamina_secret_release, false},
     {NULL, "a name refuses what is no range", call_name, false},
+    {NULL, "a memory policy refuses what is no range", call_policy, false},
 };
 
 enum { CALLS = sizeof calls / sizeof calls[0] };
@@ -165,6 +172,34 @@ static void no_ranges(size_t page)
     }
 }
 
+/* Sizes that no kind of mapping takes, whatever is wanted of it otherwise. */
+static void no_sizes(void)
+{
+    static const size_t sizes[] = {0U, SIZE_MAX, SIZE_MAX - 1U};
+    CASE("refusals", "mappings on memory nodes and secret ones refuse zero and overflow, and a place for no answer")
+    {
+        const size_t before = host_mapped();
+        void *const p = lamina_os_map(1U, 0U);
+        size_t count = 0U;
+        lamina_numa_policy policy = LAMINA_NUMA_LOCAL;
+        for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+            EXPECT_REFUSED(lamina_numa_map(sizes[i], 0U, NULL, LAMINA_NUMA_DEFAULT, NULL, 0U), BAD);
+            EXPECT_REFUSED(lamina_numa_reserve(sizes[i], LAMINA_NUMA_DEFAULT, NULL, 0U), BAD);
+            EXPECT_REFUSED(lamina_secret_map(sizes[i], 0U, NULL), BAD);
+        }
+        EXPECT_REFUSED(lamina_os_query(p, 1U, NULL), BAD);
+        EXPECT_REFUSED(lamina_os_purge(p, 1U, NULL), BAD);
+        EXPECT_REFUSED(lamina_numa_nodes(NULL, 1U, &count), BAD);
+        EXPECT_REFUSED(lamina_numa_nodes(NULL, 0U, NULL), BAD);
+        EXPECT_REFUSED(lamina_numa_policy_of(p, NULL, NULL, 0U, &count), BAD);
+        EXPECT_REFUSED(lamina_numa_policy_of(p, &policy, NULL, 1U, &count), BAD);
+        EXPECT_REFUSED(lamina_numa_policy_of(p, &policy, NULL, 0U, NULL), BAD);
+        EXPECT((count == 0U) && (policy == LAMINA_NUMA_LOCAL));
+        EXPECT_WORKS(lamina_os_release(p, 1U));
+        EXPECT(host_mapped() == before);
+    }
+}
+
 /* 2 MiB: the size of a large page on Windows, and no large page. */
 static void in_part(size_t page)
 {
@@ -242,6 +277,7 @@ void part_ranges(void)
     const size_t page = lamina_os_page_size();
     edges(page);
     no_ranges(page);
+    no_sizes();
     in_part(page);
     locked(page);
 }
