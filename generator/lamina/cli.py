@@ -290,7 +290,11 @@ def main() -> None:
             where = str(error)
             if isinstance(error, OSError) and error.strerror and (error.filename or _printing(error)):
                 where = f"{error.filename or 'standard output'}: {error.strerror}"
-            remedy = "; what was printed is incomplete" if _printing(error) else ""
+            remedy = ""
+            if _printing(error):
+                remedy = "; what was printed is incomplete"
+                # What is left in the buffer would be tried again at the end, and fail without a name.
+                os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             click.echo(f"lamina: {where}{remedy}", err=True)
             sys.exit(ENVIRONMENT)
         click.echo(f"lamina: a bug in Lamina: {type(error).__name__}: {error}\nlamina: run again with LAMINA_TRACEBACK=1 "

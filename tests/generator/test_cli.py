@@ -595,8 +595,9 @@ def test_what_is_no_edit_is_written_over(lamina):
 @pytest.mark.parametrize("arguments, what", [
     (["generate", "--no-format", "--stdout", "good.lua"], "standard output, while pool/pool.h was printed"),
     (["list-layers"], "standard output"), (["generate", "--no-format", "good.lua"], "standard output")])
-def test_standard_output_is_full(arguments, what):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "generator")}
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_standard_output_is_full(arguments, what, unbuffered):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "generator"), "PYTHONUNBUFFERED": unbuffered}
     with open("/dev/full", "w", encoding="utf-8") as full:
         done = subprocess.run([sys.executable, "-m", "lamina", *arguments], env=environment, stdout=full,
                               stderr=subprocess.PIPE, text=True)
