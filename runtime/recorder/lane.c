@@ -7,7 +7,7 @@
  * child. A wiped lane has no room, so that the child's first call takes the slow path, which finds the wiped process
  * and begins a new one. This covers _Fork and clone, which call no handlers, and costs the fast path nothing.
  */
-#include "lane.h"
+#include "lane_state.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,27 +22,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#define FIRST_BLOCK      ((size_t)16 << 10U) /* what a thread of few calls costs */
-#define LARGEST_BLOCK    ((size_t)256 << 10U)
-#define EVENTS_PER_CLOCK 256U
-/* Room that an event needs at most, with a change of thread and a time before it. */
-#define ROOM_MOST (TRACE_EVENT_MOST + 2U * (TRACE_VARINT_MOST + 1U))
-#define HIGH_FD   1000 /* out of the way of programs that expect their files to be 3, 4, 5 */
-
-struct lane {
-    size_t at;   /* bytes written to the payload */
-    size_t room; /* bytes that the payload may have; 0 also in a lane that fork wiped */
-    unsigned char *payload;
-    struct trace_block_header *block;
-    struct trace_coder coder;
-    uint64_t time;   /* of the last TIME */
-    uint64_t coarse; /* what the cheap clock said then */
-    uint32_t until_clock;
-    uint32_t number;
-    uint32_t thread; /* whose events these are, as the reader knows it */
-    size_t block_bytes;
-    struct lane *next_idle;
-};
+#define FIRST_BLOCK   ((size_t)16 << 10U) /* what a thread of few calls costs */
+#define LARGEST_BLOCK ((size_t)256 << 10U)
+/* Bytes of events, 256 of the shortest, after which a lane takes another stamp and looks at the clock. */
+#define STEP      256U
+#define ROOM_MOST (4U * TRACE_EVENT_MOST) /* an event, and what is told before it */
+#define HIGH_FD   1000                    /* out of the way of programs that expect their files to be 3, 4, 5 */
 
 /* Wiped by fork. */
 struct process {
@@ -60,7 +45,6 @@ static struct {
     struct process *process;
     struct trace_process *record; /* this process's entry, in the file */
     uint32_t number;              /* of this process */
-    _Atomic uint64_t stamp;
     atomic_int stopped; /* not 0: nothing is recorded any more, or never was */
     atomic_bool begun;
     int fd;
@@ -70,13 +54,10 @@ static struct {
     bool has_key;
 } recorder = {.fd = -1};
 
-/* Initial-exec: the general model may call malloc at a thread's first access. */
-#define OWN static __thread __attribute__((tls_model("initial-exec")))
-OWN struct lane *own_lane;
-OWN uint32_t own_thread;
-OWN volatile bool inside; /* a signal's handler may come at any time */
-
-/* -------------------------------------------------- Slow paths ------------------------------------------------- */
+__thread struct lane *lane_own;
+static LANE_THREAD struct lane *kept; /* the thread's lane, also while it is being written to */
+static LANE_THREAD uint32_t own_thread;
+static struct lane no_lane_yet; /* kept by a thread that is about to take one */
 
 static void lock(void)
 {
@@ -90,6 +71,12 @@ static void unlock(void)
     atomic_store_explicit(&recorder.process->locked, false, memory_order_release);
 }
 
+/* Every thread takes a stamp before its next call is written. */
+static void tick(void)
+{
+    (void)__atomic_fetch_add(&recorder.header->tick, 1U, __ATOMIC_RELAXED);
+}
+
 /* From here on this process isn't recorded; the reader is told why. */
 static void stop(int error)
 {
@@ -99,14 +86,16 @@ static void stop(int error)
                                         false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
             recorder.header->stop_process = recorder.number;
         }
+        tick();
     }
 }
 
-static uint64_t nanoseconds(clockid_t clock)
+/* Nanoseconds since the trace began. */
+static uint64_t time_now(void)
 {
     struct timespec now = {0, 0};
-    (void)clock_gettime(clock, &now);
-    return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec - recorder.header->began;
 }
 
 static bool is_trace(int fd)
@@ -183,12 +172,27 @@ static void publish(struct trace_block_header *block)
 static void close_block(struct lane *lane)
 {
     struct trace_block_header *const block = lane->block;
-    block->used = (uint32_t)lane->at;
-    block->state = TRACE_BLOCK_CLOSED;
-    block->checksum = trace_block_checksum(block, lane->payload, lane->at);
+    block->used = (uint32_t)(lane->at - (unsigned char *)(block + 1));
+    block->state = TRACE_BLOCK_CLOSED; /* `finish` adds the checksum, at no cost of the program's */
     (void)munmap(block, block->capacity);
     lane->block = NULL;
-    lane->at = lane->room = 0;
+    lane->at = lane->soft = lane->hard = NULL;
+}
+
+/* A number of what is told between calls. */
+static void tell(struct lane *lane, enum trace_op op, uint64_t number)
+{
+    unsigned char *const first = lane->at;
+    lane->at = trace_put_varint(first + 1, number);
+    __atomic_store_n(first, (unsigned char)op, __ATOMIC_RELEASE);
+}
+
+/* The next number, which the lane's calls come with from here on. */
+static void take_stamp(struct lane *lane)
+{
+    const uint64_t stamp = __atomic_add_fetch(&recorder.record->stamp, 1U, __ATOMIC_SEQ_CST);
+    tell(lane, TRACE_STAMP, stamp - lane->stamp);
+    lane->stamp = stamp;
 }
 
 /* A new block for the lane, after the old one; grows from block to block. */
@@ -202,21 +206,40 @@ static bool refill(struct lane *lane)
     if (block == NULL) {
         return false;
     }
-    const uint64_t stamp = lane->coder.stamp;
     memset(&lane->coder, 0, sizeof lane->coder);
-    lane->coder.stamp = stamp;
-    lane->time = nanoseconds(CLOCK_MONOTONIC) - recorder.header->began;
-    lane->coarse = nanoseconds(CLOCK_MONOTONIC_COARSE);
-    lane->until_clock = EVENTS_PER_CLOCK;
+    lane->time = time_now();
     lane->thread = own_thread;
-    block->lane = lane->number;
-    block->stamp = stamp;
+    block->lane = lane->id - 1U;
+    block->stamp = lane->stamp;
     block->time = lane->time;
     block->thread = own_thread;
     publish(block);
     lane->block = block;
-    lane->payload = (unsigned char *)(block + 1);
-    lane->room = block->capacity - sizeof *block;
+    lane->at = (unsigned char *)(block + 1);
+    lane->hard = (unsigned char *)block + block->capacity - ROOM_MOST;
+    take_stamp(lane);
+    return true;
+}
+
+/* Makes room, takes a stamp, tells the time. */
+static bool freshen(struct lane *lane)
+{
+    lane->tick = __atomic_load_n(&recorder.header->tick, __ATOMIC_RELAXED); /* before the stamp: a later one counts */
+    if (lane->at >= lane->hard) {
+        if (!refill(lane)) {
+            return false;
+        }
+    } else {
+        const uint64_t before = lane->time;
+        take_stamp(lane);
+        lane->time = time_now();
+        tell(lane, TRACE_TIME, lane->time - before);
+        if (lane->thread != own_thread) {
+            lane->thread = own_thread;
+            tell(lane, TRACE_THREAD, own_thread);
+        }
+    }
+    lane->soft = (lane->hard - lane->at > (ptrdiff_t)STEP) ? lane->at + STEP : lane->hard;
     return true;
 }
 
@@ -265,12 +288,10 @@ static bool enter_process(uint32_t parent)
     recorder.record->pid = (uint32_t)getpid();
     recorder.record->parent_pid = (uint32_t)getppid();
     recorder.record->forked_from = parent;
-    recorder.record->fork_stamp = atomic_load(&recorder.stamp);
-    recorder.record->began = nanoseconds(CLOCK_MONOTONIC) - recorder.header->began;
+    recorder.record->began = time_now();
     describe(block);
     publish(block);
-    own_lane = NULL; /* a forked child still has its parent's */
-    own_thread = 0;
+    own_thread = 0; /* a forked child still has its parent's */
     atomic_store(&recorder.process->lives, true);
     return true;
 }
@@ -278,17 +299,16 @@ static bool enter_process(uint32_t parent)
 static void give_back(void *taken)
 {
     struct lane *const lane = taken;
-    if (!atomic_load(&recorder.process->lives) || (own_lane != lane)) {
+    if (!atomic_load(&recorder.process->lives) || (lane_own != lane)) {
         return; /* of the parent, before fork */
     }
-    const bool was = inside;
-    inside = true;
+    lane_own = NULL;
     lock();
     lane->next_idle = recorder.process->idle;
     recorder.process->idle = lane;
     unlock();
-    own_lane = NULL; /* calls that other destructors still make take a lane again */
-    inside = was;
+    tick(); /* what others do from here on is behind what this thread did */
+    kept = NULL; /* calls that other destructors still make take a lane again */
 }
 
 static void *wiped_pages(size_t bytes)
@@ -324,33 +344,79 @@ static struct lane *take_lane(void)
             stop(errno);
             return NULL;
         }
-        lane->number = number;
+        lane->id = number + 1U;
         lane->block_bytes = FIRST_BLOCK;
-        lane->coder.stamp = atomic_load_explicit(&recorder.stamp, memory_order_relaxed);
     }
-    own_lane = lane;
+    lane->ticks = &recorder.header->tick;
     if (recorder.has_key) {
         (void)pthread_setspecific(recorder.key, lane);
     }
+    tick(); /* what others do from here on is behind what they did so far */
     return lane;
 }
 
-/* A lane with room for an event, whatever is missing for that. Leaves errno as it was. */
-static __attribute__((noinline, cold)) struct lane *prepare(void)
+/* Leaves errno as it was. */
+struct lane *lane_attend(struct lane *lane)
 {
+    const int error = errno;
+    if (atomic_load(&recorder.stopped) != 0) {
+        lane = NULL;
+    } else if (!atomic_load(&recorder.process->lives)) { /* a forked child, with its parent's lane, wiped */
+        lane = enter_process(recorder.number + 1U) ? take_lane() : NULL;
+    }
+    if ((lane != NULL) && !freshen(lane)) {
+        lane = NULL;
+    }
+    kept = (lane != NULL) ? lane : kept;
+    errno = error;
+    return lane;
+}
+
+struct lane *lane_begin(void)
+{
+    if (atomic_load_explicit(&recorder.stopped, memory_order_relaxed) != 0) {
+        return NULL;
+    }
+    if (kept != NULL) { /* a signal's handler, while this thread writes or takes a lane */
+        if (recorder.header != NULL) {
+            (void)__atomic_fetch_add(&recorder.header->missed, 1U, __ATOMIC_RELAXED);
+        }
+        return NULL;
+    }
+    kept = &no_lane_yet;
+    atomic_signal_fence(memory_order_seq_cst);
     const int error = errno;
     struct lane *lane = NULL;
     lane_begin_process();
-    if (atomic_load(&recorder.stopped) == 0) {
-        if (atomic_load(&recorder.process->lives) || enter_process(recorder.number + 1U)) {
-            lane = (own_lane != NULL) ? own_lane : take_lane();
-            if ((lane != NULL) && (lane->room - lane->at < ROOM_MOST) && !refill(lane)) {
-                lane = NULL;
-            }
-        }
+    if ((atomic_load(&recorder.stopped) == 0) &&
+        (atomic_load(&recorder.process->lives) || enter_process(recorder.number + 1U))) {
+        lane = take_lane();
+        lane = (lane != NULL) ? lane_attend(lane) : NULL;
+    }
+    if (lane == NULL) {
+        kept = NULL;
     }
     errno = error;
     return lane;
+}
+
+bool lane_claim(struct lane *lane, uint32_t *owner)
+{
+    const int error = errno;
+    uint32_t nobody = 0;
+    bool done = __atomic_compare_exchange_n(owner, &nobody, lane->id, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    bool fine = true;
+    while (!done && fine) {
+        __atomic_store_n(owner, lane->id, __ATOMIC_SEQ_CST);
+        if (lane->at >= lane->hard + ROOM_MOST / 2U) {
+            fine = refill(lane);
+        } else {
+            take_stamp(lane);
+        }
+        done = __atomic_load_n(owner, __ATOMIC_SEQ_CST) == lane->id;
+    }
+    errno = error;
+    return fine;
 }
 
 /* The trace, open and mapped; false, with a reason in errno, where it can't be had. */
@@ -388,9 +454,9 @@ void lane_begin_process(void)
     if (atomic_load(&recorder.begun)) {
         return;
     }
-    const bool was = inside;
+    struct lane *const was = kept;
     const int error = errno;
-    inside = true;
+    kept = &no_lane_yet;
     atomic_store(&recorder.stopped, 1); /* until all is there */
     atomic_store(&recorder.begun, true);
     const char *const path = getenv("LAMINA_RECORD");
@@ -409,7 +475,7 @@ void lane_begin_process(void)
         }
     }
     errno = error;
-    inside = was;
+    kept = was;
 }
 
 void lane_end_process(void)
@@ -417,199 +483,4 @@ void lane_end_process(void)
     if ((atomic_load(&recorder.stopped) == 0) && (recorder.process != NULL) && atomic_load(&recorder.process->lives)) {
         recorder.record->ended = TRACE_EXITED;
     }
-}
-
-/* -------------------------------------------------- Fast paths ------------------------------------------------- */
-
-/* Says what time it is, where that changed: when the cheap clock ticked, or after some hundred events. */
-static void tell_time(struct lane *lane)
-{
-    const uint64_t coarse = nanoseconds(CLOCK_MONOTONIC_COARSE);
-    if ((coarse == lane->coarse) && (--lane->until_clock != 0U)) {
-        return;
-    }
-    const uint64_t now = nanoseconds(CLOCK_MONOTONIC) - recorder.header->began;
-    unsigned char *const first = lane->payload + lane->at;
-    const unsigned char *const end = trace_put_varint(first + 1, now - lane->time);
-    __atomic_store_n(first, (unsigned char)TRACE_TIME, __ATOMIC_RELEASE);
-    lane->at += (size_t)(end - first);
-    lane->time = now;
-    lane->coarse = coarse;
-    lane->until_clock = EVENTS_PER_CLOCK;
-}
-
-static void tell_thread(struct lane *lane)
-{
-    unsigned char *const first = lane->payload + lane->at;
-    const unsigned char *const end = trace_put_varint(first + 1, own_thread);
-    __atomic_store_n(first, (unsigned char)TRACE_THREAD, __ATOMIC_RELEASE);
-    lane->at += (size_t)(end - first);
-    lane->thread = own_thread;
-}
-
-struct lane *lane_enter(void)
-{
-    if (atomic_load_explicit(&recorder.stopped, memory_order_relaxed) != 0) {
-        return NULL;
-    }
-    if (inside) {
-        if (recorder.header != NULL) {
-            (void)__atomic_fetch_add(&recorder.header->missed, 1U, __ATOMIC_RELAXED);
-        }
-        return NULL;
-    }
-    inside = true;
-    atomic_signal_fence(memory_order_seq_cst);
-    struct lane *lane = own_lane;
-    if ((lane == NULL) || (lane->room - lane->at < ROOM_MOST)) {
-        lane = prepare();
-        if (lane == NULL) {
-            inside = false;
-            return NULL;
-        }
-    }
-    tell_time(lane);
-    if (lane->thread != own_thread) {
-        tell_thread(lane);
-    }
-    return lane;
-}
-
-void lane_leave(void)
-{
-    atomic_signal_fence(memory_order_seq_cst);
-    inside = false;
-}
-
-uint64_t lane_stamp(void)
-{
-    /* Relaxed is enough: what happens before in the program comes before in the order of one atomic variable. */
-    return atomic_fetch_add_explicit(&recorder.stamp, 1U, memory_order_relaxed) + 1U;
-}
-
-/* An event in the making: bits of its first byte, and where its next field goes. The first byte is written last, so
- * that a program that is killed leaves whole events and a zero. */
-struct event {
-    unsigned char *first;
-    unsigned char *at;
-    unsigned flags;
-};
-
-static inline struct event begin_event(struct lane *lane, enum trace_op op, uint64_t stamp)
-{
-    unsigned char *const first = lane->payload + lane->at;
-    struct event event = {first, first + 1, (unsigned)op};
-    const uint64_t difference = stamp - lane->coder.stamp;
-    if (difference == 1U) {
-        event.flags |= TRACE_NEAR;
-    } else {
-        event.at = trace_put_varint(event.at, difference);
-    }
-    lane->coder.stamp = stamp;
-    return event;
-}
-
-static inline void put_difference(struct lane *lane, struct event *event, uint64_t address)
-{
-    const uint64_t code = trace_rotated(address);
-    event->at = trace_put_varint(event->at, trace_zigzag(code - lane->coder.address));
-    lane->coder.address = code;
-    lane->coder.recent[trace_place(address)] = address;
-}
-
-static inline void put_address(struct lane *lane, struct event *event, const void *pointer)
-{
-    const uint64_t address = (uint64_t)(uintptr_t)pointer;
-    const unsigned place = trace_place(address);
-    if (lane->coder.recent[place] == address) {
-        event->flags |= TRACE_RECENT;
-        *event->at++ = (unsigned char)place;
-        lane->coder.address = trace_rotated(address);
-    } else {
-        put_difference(lane, event, address);
-    }
-}
-
-static inline void end_event(struct lane *lane, const struct event *event)
-{
-    __atomic_store_n(event->first, (unsigned char)event->flags, __ATOMIC_RELEASE);
-    lane->at += (size_t)(event->at - event->first);
-}
-
-static unsigned char log2_of(size_t align)
-{
-    unsigned char out = 0;
-    while ((align >>= 1U) != 0U) {
-        out++;
-    }
-    return out;
-}
-
-/* `ended` is the second stamp of what has two. */
-static void failed(struct lane *lane, uint64_t stamp, uint64_t ended, enum trace_op op, size_t align, size_t size)
-{
-    struct event event = begin_event(lane, TRACE_FAILED, stamp);
-    *event.at++ = (unsigned char)op;
-    if (trace_is_realloc(op)) {
-        event.at = trace_put_varint(event.at, ended - stamp);
-        lane->coder.stamp = ended;
-    }
-    if (trace_is_aligned_form(op)) {
-        *event.at++ = log2_of(align);
-    }
-    event.at = trace_put_varint(event.at, size);
-    end_event(lane, &event);
-}
-
-void lane_allocated(struct lane *lane, enum trace_op op, size_t align, size_t size, const void *result)
-{
-    const uint64_t stamp = lane_stamp();
-    if (result == NULL) {
-        failed(lane, stamp, stamp, op, align, size);
-        return;
-    }
-    struct event event = begin_event(lane, op, stamp);
-    if (trace_is_aligned_form(op)) {
-        *event.at++ = log2_of(align);
-    }
-    event.at = trace_put_varint(event.at, size);
-    put_address(lane, &event, result);
-    end_event(lane, &event);
-}
-
-void lane_freed(struct lane *lane, const void *pointer)
-{
-    struct event event = begin_event(lane, TRACE_FREE, lane_stamp());
-    if (pointer == NULL) {
-        event.flags |= TRACE_GONE;
-    } else {
-        put_address(lane, &event, pointer);
-    }
-    end_event(lane, &event);
-}
-
-void lane_reallocated(struct lane *lane, enum trace_op op, uint64_t begun, const void *old, size_t size,
-                      const void *result)
-{
-    const uint64_t ended = lane_stamp();
-    if ((result == NULL) && ((size != 0U) || (old == NULL))) {
-        failed(lane, begun, ended, op, 0, size); /* the old block is as it was */
-        return;
-    }
-    struct event event = begin_event(lane, op, begun);
-    event.at = trace_put_varint(event.at, ended - begun);
-    event.at = trace_put_varint(event.at, size);
-    lane->coder.stamp = ended;
-    if (old == NULL) {
-        event.flags |= TRACE_FRESH;
-        put_address(lane, &event, result);
-    } else {
-        put_address(lane, &event, old);
-        if (result == NULL) {
-            event.flags |= TRACE_GONE;
-        } else {
-            put_difference(lane, &event, (uint64_t)(uintptr_t)result);
-        }
-    }
-    end_event(lane, &event);
 }

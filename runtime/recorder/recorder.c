@@ -115,28 +115,6 @@ static __attribute__((destructor)) void end(void)
 /* ------------------------------------------------------ The functions
  * ----------------------------------------------------- */
 
-/* The stamp follows the allocation: whoever frees the block, or had its address before, has another one. */
-static inline void allocated(enum trace_op op, size_t align, size_t size, const void *result)
-{
-    struct lane *const lane = lane_enter();
-    if (lane != NULL) {
-        const int error = errno;
-        lane_allocated(lane, op, align, size, result);
-        errno = error;
-        lane_leave();
-    }
-}
-
-/* And goes before the free: nobody else has the address yet. */
-static inline void freed(const void *pointer)
-{
-    struct lane *const lane = lane_enter();
-    if (lane != NULL) {
-        lane_freed(lane, pointer);
-        lane_leave();
-    }
-}
-
 static size_t product(size_t a, size_t b)
 {
     size_t out;
@@ -149,7 +127,7 @@ EXPORT void *malloc(size_t size)
         return first_alloc(size, _Alignof(max_align_t));
     }
     void *const out = next.malloc(size);
-    allocated(TRACE_MALLOC, 0, size, out);
+    lane_malloc(size, out);
     return out;
 }
 
@@ -159,7 +137,7 @@ EXPORT void *calloc(size_t count, size_t size)
         return first_alloc(product(count, size), _Alignof(max_align_t)); /* static memory is zero */
     }
     void *const out = next.calloc(count, size);
-    allocated(TRACE_CALLOC, 0, product(count, size), out);
+    lane_allocated(TRACE_CALLOC, 0, product(count, size), out);
     return out;
 }
 
@@ -168,7 +146,7 @@ EXPORT void free(void *pointer)
     if (is_first(pointer) || !ready()) {
         return;
     }
-    freed(pointer);
+    lane_freed(pointer);
     next.free(pointer);
 }
 
@@ -191,19 +169,9 @@ static void *resized(enum trace_op op, void *pointer, size_t size)
     if (!ready()) {
         return first_alloc(size, _Alignof(max_align_t));
     }
-    const bool seen = lane_enter() != NULL;
-    const uint64_t begun = seen ? lane_stamp() : 0U;
-    if (seen) {
-        lane_leave();
-    }
+    lane_leaves(pointer);
     void *const out = next.realloc(pointer, size);
-    struct lane *const lane = seen ? lane_enter() : NULL;
-    if (lane != NULL) {
-        const int error = errno;
-        lane_reallocated(lane, op, begun, pointer, size, out);
-        errno = error;
-        lane_leave();
-    }
+    lane_reallocated(op, pointer, size, out);
     return out;
 }
 
@@ -217,11 +185,7 @@ EXPORT void *reallocarray(void *pointer, size_t count, size_t size)
 {
     size_t bytes;
     if (__builtin_mul_overflow(count, size, &bytes)) {
-        struct lane *const lane = lane_enter();
-        if (lane != NULL) {
-            lane_reallocated(lane, TRACE_REALLOCARRAY, lane_stamp(), pointer, SIZE_MAX, NULL);
-            lane_leave();
-        }
+        lane_reallocated(TRACE_REALLOCARRAY, pointer, SIZE_MAX, NULL);
         errno = ENOMEM;
         return NULL;
     }
@@ -234,7 +198,7 @@ EXPORT void *aligned_alloc(size_t align, size_t size)
         return first_alloc(size, align);
     }
     void *const out = next.aligned_alloc(align, size);
-    allocated(TRACE_ALIGNED_ALLOC, align, size, out);
+    lane_allocated(TRACE_ALIGNED_ALLOC, align, size, out);
     return out;
 }
 
@@ -246,7 +210,7 @@ EXPORT int posix_memalign(void **to, size_t align, size_t size)
     }
     void *out = NULL; /* left alone where the call fails */
     const int status = next.posix_memalign(&out, align, size);
-    allocated(TRACE_POSIX_MEMALIGN, align, size, (status == 0) ? out : NULL);
+    lane_allocated(TRACE_POSIX_MEMALIGN, align, size, (status == 0) ? out : NULL);
     if (status == 0) {
         *to = out;
     }
@@ -259,7 +223,7 @@ EXPORT void *memalign(size_t align, size_t size)
         return first_alloc(size, align);
     }
     void *const out = next.memalign(align, size);
-    allocated(TRACE_MEMALIGN, align, size, out);
+    lane_allocated(TRACE_MEMALIGN, align, size, out);
     return out;
 }
 
@@ -271,7 +235,7 @@ EXPORT void *valloc(size_t size)
         return first_alloc(size, PAGE_ALIGN);
     }
     void *const out = next.valloc(size);
-    allocated(TRACE_VALLOC, lane_page_bytes(), size, out);
+    lane_allocated(TRACE_VALLOC, lane_page_bytes(), size, out);
     return out;
 }
 
@@ -281,6 +245,6 @@ EXPORT void *pvalloc(size_t size)
         return first_alloc(size, PAGE_ALIGN);
     }
     void *const out = next.pvalloc(size);
-    allocated(TRACE_PVALLOC, lane_page_bytes(), size, out);
+    lane_allocated(TRACE_PVALLOC, lane_page_bytes(), size, out);
     return out;
 }

@@ -17,14 +17,22 @@ struct block {
     uint32_t next_free; /* of a slot that is free */
 };
 
+/* A realloc that has begun. There are as many as threads in one, and those that never ended: their thread was ended, or
+ * left a signal's handler by longjmp. */
+struct pending {
+    uint32_t lane;
+    uint32_t slot; /* of its block; NO_SLOT where nobody saw that allocated */
+    uint64_t old;
+};
+
 struct walk {
     struct entry *entries;
     size_t mask, used;
     struct block *blocks; /* by slot */
     uint32_t slots, room;
     uint32_t free_slots; /* the first of them, or NO_SLOT */
-    uint32_t *pending;   /* by lane: the slot of the block that it reallocates */
-    size_t lanes;
+    struct pending *pending;
+    size_t pending_count, pending_room;
     bool (*visit)(void *context, const struct trace_call *call);
     void *context;
     struct trace_totals *totals;
@@ -123,21 +131,33 @@ static void give_slot(struct walk *walk, uint32_t slot)
     walk->free_slots = slot;
 }
 
-static uint32_t *pending_of(struct walk *walk, uint32_t lane)
+static bool push_pending(struct walk *walk, struct pending pending)
 {
-    if (lane >= walk->lanes) {
-        const size_t more = 2U * ((size_t)lane + 1U);
-        uint32_t *const grown = realloc(walk->pending, more * sizeof *grown);
+    if (walk->pending_count == walk->pending_room) {
+        const size_t more = 2U * walk->pending_room + 16U;
+        struct pending *const grown = realloc(walk->pending, more * sizeof *grown);
         if (grown == NULL) {
-            return NULL;
-        }
-        for (size_t i = walk->lanes; i < more; i++) {
-            grown[i] = NO_SLOT;
+            return false;
         }
         walk->pending = grown;
-        walk->lanes = more;
+        walk->pending_room = more;
     }
-    return &walk->pending[lane];
+    walk->pending[walk->pending_count++] = pending;
+    return true;
+}
+
+/* The slot of the block whose realloc ends now; NO_SLOT where there is none. */
+static uint32_t pop_pending(struct walk *walk, const struct trace_event *event)
+{
+    for (size_t i = walk->pending_count; i-- > 0U;) {
+        const struct pending found = walk->pending[i];
+        if ((found.lane == event->lane) && (found.old == event->old)) {
+            walk->pending_count--;
+            memmove(&walk->pending[i], &walk->pending[i + 1U], (walk->pending_count - i) * sizeof found);
+            return found.slot;
+        }
+    }
+    return NO_SLOT;
 }
 
 /* ----------------------------------------------------- The calls ---------------------------------------------------
@@ -215,42 +235,48 @@ static enum outcome release(struct walk *walk, const struct trace_event *event)
 /* The old address may be given to another thread from here on; the block keeps its slot. */
 static enum outcome begin_realloc(struct walk *walk, const struct trace_event *event)
 {
-    if (event->failed || (event->old == 0U)) {
-        return GO_ON;
-    }
-    if (event->address == 0U) {
-        return release(walk, event);
-    }
-    uint32_t *const pending = pending_of(walk, event->lane);
-    if (pending == NULL) {
-        return NO_MEMORY;
-    }
     struct entry *const entry = look_up(walk, event->old);
-    *pending = NO_SLOT;
+    struct pending pending = {event->lane, NO_SLOT, event->old};
     if (entry->address != 0U) {
-        *pending = entry->slot;
+        pending.slot = entry->slot;
         remove_entry(walk, entry);
     }
-    return GO_ON;
+    return push_pending(walk, pending) ? GO_ON : NO_MEMORY;
+}
+
+/* The block at the old address, which it still has, or has again. */
+static enum outcome fail(struct walk *walk, const struct trace_event *event)
+{
+    const uint32_t slot = (event->old != 0U) ? pop_pending(walk, event) : NO_SLOT;
+    if ((slot != NO_SLOT) && (look_up(walk, event->old)->address == 0U) && !insert(walk, event->old, slot)) {
+        return NO_MEMORY;
+    }
+    const struct trace_call call = call_of(walk, event, TRACE_FAILS);
+    return tell(walk, &call);
+}
+
+/* Of a block that the process wasn't seen to allocate. */
+static enum outcome end_strange(struct walk *walk, const struct trace_event *event)
+{
+    const struct trace_call call = call_of(walk, event, TRACE_STRANGE);
+    const enum outcome told = tell(walk, &call);
+    return ((told == GO_ON) && (event->address != 0U)) ? allocate(walk, event) : told;
 }
 
 static enum outcome end_realloc(struct walk *walk, const struct trace_event *event)
 {
-    if (event->failed) {
-        const struct trace_call call = call_of(walk, event, TRACE_FAILS);
-        return tell(walk, &call);
+    if (event->old == 0U) {
+        return allocate(walk, event);
+    }
+    const uint32_t slot = pop_pending(walk, event);
+    if (slot == NO_SLOT) {
+        return end_strange(walk, event);
     }
     if (event->address == 0U) {
-        return GO_ON; /* freed at its begin */
+        const enum outcome told = tell_block(walk, event, TRACE_FREES, slot);
+        give_slot(walk, slot);
+        return told;
     }
-    uint32_t *const pending = (event->old != 0U) ? pending_of(walk, event->lane) : NULL;
-    const uint32_t slot = (pending != NULL) ? *pending : NO_SLOT;
-    if (slot == NO_SLOT) {
-        struct trace_call call = call_of(walk, event, TRACE_STRANGE);
-        const enum outcome told = (event->old != 0U) ? tell(walk, &call) : GO_ON;
-        return (told == GO_ON) ? allocate(walk, event) : told;
-    }
-    *pending = NO_SLOT;
     const enum outcome cleared = clear_address(walk, event);
     if (cleared != GO_ON) {
         return cleared;
@@ -268,19 +294,24 @@ static enum outcome end_realloc(struct walk *walk, const struct trace_event *eve
 
 static enum outcome take(struct walk *walk, const struct trace_event *event)
 {
-    if (event->phase == TRACE_BEGIN) {
-        walk->totals->calls++;
+    if (event->begins) {
         return begin_realloc(walk, event);
     }
-    if (event->phase == TRACE_END) {
+    walk->totals->calls++;
+    if (event->failed) {
+        return fail(walk, event);
+    }
+    if (trace_is_realloc(event->op)) {
         return end_realloc(walk, event);
     }
-    walk->totals->calls++;
-    if (event->failed || ((event->op == TRACE_FREE) && (event->old == 0U))) {
-        const struct trace_call call = call_of(walk, event, event->failed ? TRACE_FAILS : TRACE_NOTHING);
-        return tell(walk, &call);
+    if (event->op != TRACE_FREE) {
+        return allocate(walk, event);
     }
-    return (event->op == TRACE_FREE) ? release(walk, event) : allocate(walk, event);
+    if (event->old != 0U) {
+        return release(walk, event);
+    }
+    const struct trace_call call = call_of(walk, event, TRACE_NOTHING);
+    return tell(walk, &call);
 }
 
 bool trace_visit(const struct trace *trace, uint32_t process,

@@ -41,7 +41,7 @@ struct trace_call {
 
 struct trace_totals {
     uint64_t calls;     /* all, failed ones and free(NULL) too */
-    uint64_t unwritten; /* begun, but not written when the process was ended */
+    uint64_t unwritten; /* stamps that were taken, but not written when the process was ended */
     uint32_t slots;     /* blocks that lived at once, at most */
     uint64_t last_time; /* of the last call */
 };

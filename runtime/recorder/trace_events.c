@@ -15,19 +15,19 @@ struct lane {
     struct trace_coder coder;
     uint32_t thread;
     uint64_t time;
+    uint64_t stamp;
     uint64_t event_number; /* in its block, from 1, for messages */
     struct trace_event event;
-    uint64_t ends;      /* a realloc's second stamp, */
-    uint64_t ends_time; /* and its time: the thread may have waited in between */
-    bool open;          /* the block was never closed: a zero ends it */
+    bool at_stamp; /* the next thing in it is a stamp, not an event */
+    bool open;     /* the block was never closed: a zero ends it */
 };
 
-enum step { STEP_EVENT, STEP_END, STEP_DAMAGED };
+enum step { STEP_EVENT, STEP_STAMP, STEP_END, STEP_DAMAGED };
 
 static void begin_block(struct lane *lane, const struct trace_block *block)
 {
     memset(&lane->coder, 0, sizeof lane->coder);
-    lane->coder.stamp = block->header.stamp;
+    lane->stamp = block->header.stamp;
     lane->at = block->payload;
     lane->end = block->payload + block->room;
     lane->thread = block->header.thread;
@@ -70,6 +70,10 @@ static bool get_difference(struct lane *lane, uint64_t *address)
 static bool get_address(struct lane *lane, unsigned first, uint64_t *address)
 {
     unsigned place;
+    if ((first & TRACE_SAME) != 0U) {
+        *address = trace_unrotated(lane->coder.address);
+        return ((first & TRACE_RECENT) == 0U) && (*address != 0U);
+    }
     if ((first & TRACE_RECENT) == 0U) {
         return get_difference(lane, address);
     }
@@ -91,22 +95,18 @@ static bool get_align(struct lane *lane, uint64_t *align)
     return true;
 }
 
-/* Stamps grow from event to event: a lane is written by one thread at a time. */
-static bool get_stamp(struct lane *lane, bool near, uint64_t *stamp)
+/* Stamps grow: a lane is written by one thread at a time. */
+static bool get_stamp(struct lane *lane)
 {
-    uint64_t difference = 1;
-    if (!near && !get(lane, &difference)) {
+    uint64_t difference;
+    if (!get(lane, &difference) || (difference == 0U) || (lane->stamp + difference < difference)) {
         return false;
     }
-    if ((difference == 0U) || (lane->coder.stamp + difference < difference)) {
-        return false;
-    }
-    lane->coder.stamp += difference;
-    *stamp = lane->coder.stamp;
+    lane->stamp += difference;
     return true;
 }
 
-static bool decode_failed(struct lane *lane)
+static bool decode_failed(struct lane *lane, unsigned first)
 {
     struct trace_event *const event = &lane->event;
     unsigned op;
@@ -115,10 +115,14 @@ static bool decode_failed(struct lane *lane)
     }
     event->op = (enum trace_op)op;
     event->failed = true;
-    if (trace_is_realloc(op) && !get_stamp(lane, false, &lane->ends)) {
+    if ((trace_is_aligned_form(op) && !get_align(lane, &event->align)) || !get(lane, &event->size)) {
         return false;
     }
-    return (!trace_is_aligned_form(op) || get_align(lane, &event->align)) && get(lane, &event->size);
+    if (!trace_is_realloc(op)) {
+        return (first & ~TRACE_OP_MASK) == 0U;
+    }
+    return ((first & TRACE_FRESH) != 0U) ? (first & (TRACE_RECENT | TRACE_SAME)) == 0U
+                                         : get_address(lane, first, &event->old);
 }
 
 static bool decode_realloc(struct lane *lane, unsigned first)
@@ -126,7 +130,7 @@ static bool decode_realloc(struct lane *lane, unsigned first)
     struct trace_event *const event = &lane->event;
     const bool fresh = (first & TRACE_FRESH) != 0U;
     const bool gone = (first & TRACE_GONE) != 0U;
-    if ((fresh && gone) || !get_stamp(lane, false, &lane->ends) || !get(lane, &event->size)) {
+    if ((fresh && gone) || !get(lane, &event->size)) {
         return false;
     }
     if (fresh) {
@@ -135,57 +139,75 @@ static bool decode_realloc(struct lane *lane, unsigned first)
     return get_address(lane, first, &event->old) && (gone || get_difference(lane, &event->address));
 }
 
-/* What is behind the first byte and the stamp. */
+/* What is behind the first byte. */
 static bool decode_call(struct lane *lane, unsigned first)
 {
     struct trace_event *const event = &lane->event;
     const unsigned op = first & TRACE_OP_MASK;
     const unsigned foreign = (op == TRACE_FREE)     ? TRACE_FRESH
                              : trace_is_realloc(op) ? 0U
-                             : (op == TRACE_FAILED) ? TRACE_FRESH | TRACE_GONE | TRACE_RECENT
+                             : (op == TRACE_FAILED) ? TRACE_GONE
                                                     : TRACE_FRESH | TRACE_GONE;
     if ((first & foreign) != 0U) {
         return false;
     }
     event->op = (enum trace_op)op;
-    event->phase = TRACE_WHOLE;
-    if (!get_stamp(lane, (first & TRACE_NEAR) != 0U, &event->stamp)) {
-        return false;
-    }
-    if (op == TRACE_FAILED) {
-        return decode_failed(lane);
-    }
-    if (trace_is_realloc(op)) {
+    switch (op) {
+    case TRACE_FAILED:
+        return decode_failed(lane, first);
+    case TRACE_REALLOC:
+    case TRACE_REALLOCARRAY:
         return decode_realloc(lane, first);
+    case TRACE_FREE:
+        return ((first & TRACE_GONE) != 0U) ? (first & (TRACE_RECENT | TRACE_SAME)) == 0U
+                                            : get_address(lane, first, &event->old);
+    case TRACE_LEAVES:
+        event->op = TRACE_REALLOC; /* or reallocarray, which its end tells */
+        event->begins = true;
+        return get_address(lane, first, &event->old);
+    default:
+        return (!trace_is_aligned_form(op) || get_align(lane, &event->align)) && get(lane, &event->size) &&
+               get_address(lane, first, &event->address);
     }
-    if (op == TRACE_FREE) {
-        return ((first & TRACE_GONE) != 0U) ? (first & TRACE_RECENT) == 0U : get_address(lane, first, &event->old);
-    }
-    return (!trace_is_aligned_form(op) || get_align(lane, &event->align)) && get(lane, &event->size) &&
-           get_address(lane, first, &event->address);
 }
 
-/* One event of the block; STEP_END at the block's end. A TIME or THREAD is taken in on the way. */
+/* Takes in a change of time, thread or stamp. */
+static bool decode_change(struct lane *lane, unsigned first)
+{
+    uint64_t number;
+    if ((first & ~TRACE_OP_MASK) != 0U) {
+        return false;
+    }
+    if (first == TRACE_STAMP) {
+        return get_stamp(lane);
+    }
+    if (!get(lane, &number) || ((first == TRACE_THREAD) && (number > UINT32_MAX))) {
+        return false;
+    }
+    lane->time += (first == TRACE_TIME) ? number : 0U;
+    lane->thread = (first == TRACE_THREAD) ? (uint32_t)number : lane->thread;
+    return true;
+}
+
+/* One event of the block, or one stamp; STEP_END at the block's end. */
 static enum step decode(struct lane *lane)
 {
     while ((lane->at != lane->end) && !(lane->open && (*lane->at == 0U))) {
         const unsigned first = *lane->at++;
         const unsigned op = first & TRACE_OP_MASK;
-        uint64_t number;
         lane->event_number++;
-        if ((op == TRACE_TIME) || (op == TRACE_THREAD)) {
-            if (((first & ~TRACE_OP_MASK) != 0U) || !get(lane, &number)) {
+        if ((op == TRACE_TIME) || (op == TRACE_THREAD) || (op == TRACE_STAMP)) {
+            if (!decode_change(lane, first)) {
                 return STEP_DAMAGED;
             }
-            lane->time += (op == TRACE_TIME) ? number : 0U;
-            lane->thread = (op == TRACE_THREAD) ? (uint32_t)number : lane->thread;
-            if (number > ((op == TRACE_THREAD) ? UINT32_MAX : UINT64_MAX)) {
-                return STEP_DAMAGED;
+            if (op == TRACE_STAMP) {
+                return STEP_STAMP;
             }
             continue;
         }
-        lane->event = (struct trace_event){.thread = lane->thread, .lane = lane->number, .time = lane->time};
-        return ((op != 0U) && (op < TRACE_OPS) && decode_call(lane, first)) ? STEP_EVENT : STEP_DAMAGED;
+        lane->event = (struct trace_event){
+            .thread = lane->thread, .lane = lane->number, .time = lane->time, .stamp = lane->stamp};
+        return ((op != 0U) && decode_call(lane, first)) ? STEP_EVENT : STEP_DAMAGED;
     }
     return STEP_END;
 }
@@ -195,36 +217,21 @@ static bool is_of(const struct trace_block *block, uint32_t process, uint32_t la
     return (block->header.kind == TRACE_EVENTS) && (block->header.process == process) && (block->header.lane == lane);
 }
 
-/* The lane's next event, over the ends of blocks. */
+/* The lane's next event or stamp, over the ends of blocks. */
 static enum step advance(struct lane *lane, uint32_t process, struct trace_error *error)
 {
-    /* The second half of a realloc was decoded with the first. */
-    if (trace_is_realloc(lane->event.op) && (lane->event.phase == TRACE_BEGIN)) {
-        lane->event.phase = TRACE_END;
-        lane->event.stamp = lane->ends;
-        lane->event.time = lane->ends_time;
-        return STEP_EVENT;
-    }
-    const uint64_t before = lane->coder.stamp;
-    const uint64_t time_before = lane->time;
+    const uint64_t before = lane->stamp;
     for (;;) {
         const enum step step = decode(lane);
-        const bool backwards = (step == STEP_EVENT) && (lane->event.stamp <= before) && (before != 0U);
-        if ((step == STEP_DAMAGED) || backwards) {
+        if ((step == STEP_DAMAGED) || (lane->stamp < before)) {
             (void)trace_fail(error, "it is damaged: event %llu of block %zu, at byte %llu, is none",
                              (unsigned long long)lane->event_number, lane->block + 1U,
                              (unsigned long long)lane->trace->blocks[lane->block].offset);
             return STEP_DAMAGED;
         }
-        if (step == STEP_EVENT) {
-            lane->event.phase = TRACE_WHOLE;
-            if (trace_is_realloc(lane->event.op)) {
-                /* What time it was is told when the call is over: it began after the call before it. */
-                lane->event.phase = TRACE_BEGIN;
-                lane->ends_time = lane->event.time;
-                lane->event.time = time_before;
-            }
-            return STEP_EVENT;
+        lane->at_stamp = step == STEP_STAMP;
+        if (step != STEP_END) {
+            return step;
         }
         do {
             lane->block++;
@@ -246,8 +253,8 @@ bool trace_measure_block(const struct trace_block *block, size_t *used, uint64_t
     begin_block(lane, block);
     *events = 0;
     enum step step = STEP_EVENT;
-    while ((step = decode(lane)) == STEP_EVENT) {
-        ++*events;
+    while (((step = decode(lane)) == STEP_EVENT) || (step == STEP_STAMP)) {
+        *events += ((step == STEP_EVENT) && !lane->event.begins) ? 1U : 0U;
     }
     *used = (size_t)(lane->at - block->payload);
     const unsigned long long number = lane->event_number;
@@ -263,12 +270,14 @@ struct trace_cursor {
     const struct trace *trace;
     const struct trace_process_info *process;
     struct lane *lanes; /* all that have begun */
-    struct lane **heap; /* those with an event, the lowest stamp first */
+    struct lane **heap; /* those with something left, the lowest stamp first */
     size_t lane_count, heap_count;
-    uint64_t stamp; /* of the last moment */
+    uint64_t stamp; /* the last one: all calls that come with earlier ones were told */
+    const struct lane *holder; /* whose it is */
     uint64_t time;
     uint64_t gaps; /* stamps that no event has */
     uint32_t threads;
+    bool ended;
 };
 
 static void sift_down(struct trace_cursor *cursor, size_t at)
@@ -277,7 +286,7 @@ static void sift_down(struct trace_cursor *cursor, size_t at)
     for (;;) {
         size_t least = at;
         for (size_t child = 2U * at + 1U; (child <= 2U * at + 2U) && (child < cursor->heap_count); child++) {
-            least = (heap[child]->event.stamp < heap[least]->event.stamp) ? child : least;
+            least = (heap[child]->stamp < heap[least]->stamp) ? child : least;
         }
         if (least == at) {
             return;
@@ -366,7 +375,6 @@ struct trace_cursor *trace_cursor_open(const struct trace *trace, uint32_t proce
     }
     cursor->trace = trace;
     cursor->process = info;
-    cursor->stamp = info->record.fork_stamp;
     bool fine = find_lanes(cursor, error);
     if (fine) {
         cursor->heap = calloc((cursor->lane_count != 0U) ? cursor->lane_count : 1U, sizeof *cursor->heap);
@@ -375,7 +383,7 @@ struct trace_cursor *trace_cursor_open(const struct trace *trace, uint32_t proce
     for (size_t i = 0; fine && (i < cursor->lane_count); i++) {
         const enum step step = advance(&cursor->lanes[i], process, error);
         fine = step != STEP_DAMAGED;
-        if (step == STEP_EVENT) {
+        if (fine && (step != STEP_END)) {
             cursor->heap[cursor->heap_count++] = &cursor->lanes[i];
         }
     }
@@ -398,9 +406,9 @@ void trace_cursor_close(struct trace_cursor *cursor)
     }
 }
 
-/* Whether calls may be missing before `stamp`. A thread that is ended in the middle of a call leaves the two stamps of
- * a realloc at most; a process of one thread that ended by itself was in no call. What is missing beyond that was lost.
- */
+/* Whether stamps between the last one and this one may be missing. A thread that is ended in the middle of a call leaves
+ * one that it took and couldn't write any more; a process of one thread that ended by itself was in no call. What is
+ * missing beyond that was lost, and calls with it. */
 static bool explain_gap(struct trace_cursor *cursor, uint64_t stamp, struct trace_error *error)
 {
     const bool alone = (cursor->process->record.ended != 0U) && (cursor->lane_count == 1U) && (cursor->threads == 1U);
@@ -409,51 +417,99 @@ static bool explain_gap(struct trace_cursor *cursor, uint64_t stamp, struct trac
     if (cursor->gaps <= most) {
         return true;
     }
-    return trace_fail(error, "it is damaged: calls of process %u between number %llu and number %llu are missing",
+    return trace_fail(error, "it is damaged: calls of process %u between stamp %llu and stamp %llu are missing",
                       cursor->process->number, (unsigned long long)cursor->stamp, (unsigned long long)stamp);
 }
 
-bool trace_next(struct trace_cursor *cursor, struct trace_event *event, struct trace_error *error)
+/* Whether the calls of a process are told no further than to the first stamp that isn't there: where the file's end is
+ * missing, or lanes were read at different times, while the process ran, all before it is whole. */
+static bool ends_at_gap(const struct trace_cursor *cursor)
 {
-    error->text[0] = '\0';
-    if (cursor->heap_count == 0U) {
+    return cursor->trace->partial || (cursor->process->record.ended == TRACE_STILL_RAN) ||
+           (cursor->trace->header.state == TRACE_OPEN);
+}
+
+/* The stamp that the first lane of the heap is at. False: there is nothing to be told behind it. */
+static bool take_stamp(struct trace_cursor *cursor, struct trace_error *error)
+{
+    const uint64_t stamp = cursor->heap[0]->stamp;
+    if (stamp <= cursor->stamp) {
+        return trace_fail(error, "it is damaged: two lanes of process %u have the stamp %llu", cursor->process->number,
+                          (unsigned long long)stamp);
+    }
+    if (stamp > cursor->process->record.stamp) {
+        cursor->heap_count = 0; /* given out after the file was looked at */
         return false;
     }
-    struct lane *const lane = cursor->heap[0];
-    *event = lane->event;
-    if (event->stamp <= cursor->stamp) {
-        return trace_fail(error, "it is damaged: two calls of process %u have the number %llu", cursor->process->number,
-                          (unsigned long long)event->stamp);
-    }
-    cursor->threads = (event->thread > cursor->threads) ? event->thread : cursor->threads;
-    if (event->stamp != cursor->stamp + 1U) {
-        if (cursor->trace->partial || (cursor->process->record.ended == TRACE_STILL_RAN)) {
-            cursor->heap_count = 0; /* all before the first lost call is whole */
+    if (stamp != cursor->stamp + 1U) {
+        if (ends_at_gap(cursor)) {
+            cursor->heap_count = 0;
             return false;
         }
-        if (!explain_gap(cursor, event->stamp, error)) {
+        if (!explain_gap(cursor, stamp, error)) {
             return false;
         }
     }
-    cursor->stamp = event->stamp;
-    cursor->time = (event->time > cursor->time) ? event->time : cursor->time;
-    event->time = cursor->time;
-    switch (advance(lane, cursor->process->number, error)) {
+    cursor->stamp = stamp;
+    cursor->holder = cursor->heap[0];
+    return true;
+}
+
+/* Goes on to what follows in the first lane of the heap. */
+static bool go_on(struct trace_cursor *cursor, struct trace_error *error)
+{
+    switch (advance(cursor->heap[0], cursor->process->number, error)) {
     case STEP_EVENT:
+    case STEP_STAMP:
         break;
     case STEP_END:
         cursor->heap[0] = cursor->heap[--cursor->heap_count];
         break;
     case STEP_DAMAGED:
-        if (cursor->trace->partial) {
-            cursor->heap_count = 0;
-            error->text[0] = '\0';
-            return true;
+        if (!cursor->trace->partial) {
+            return false;
         }
-        return false;
+        cursor->heap_count = 0;
+        error->text[0] = '\0';
+        return true;
     }
     sift_down(cursor, 0);
     return true;
+}
+
+/* At the end no stamp may be missing behind the last one either. */
+static bool finish_cursor(struct trace_cursor *cursor, struct trace_error *error)
+{
+    const uint64_t last = cursor->process->record.stamp;
+    if (!cursor->ended && (last > cursor->stamp) && !ends_at_gap(cursor)) {
+        cursor->ended = true;
+        (void)explain_gap(cursor, last + 1U, error);
+    }
+    return false;
+}
+
+bool trace_next(struct trace_cursor *cursor, struct trace_event *event, struct trace_error *error)
+{
+    error->text[0] = '\0';
+    while (cursor->heap_count != 0U) {
+        const struct lane *const lane = cursor->heap[0];
+        if (lane->at_stamp) {
+            if (!take_stamp(cursor, error) || !go_on(cursor, error)) {
+                return false;
+            }
+            continue;
+        }
+        *event = lane->event;
+        if (lane != cursor->holder) {
+            return trace_fail(error, "it is damaged: calls of lane %u of process %u have no stamp of their own",
+                              lane->number, cursor->process->number);
+        }
+        cursor->threads = (event->thread > cursor->threads) ? event->thread : cursor->threads;
+        cursor->time = (event->time > cursor->time) ? event->time : cursor->time;
+        event->time = cursor->time;
+        return go_on(cursor, error);
+    }
+    return finish_cursor(cursor, error);
 }
 
 uint64_t trace_unwritten(const struct trace_cursor *cursor)

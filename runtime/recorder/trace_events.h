@@ -11,17 +11,16 @@
 extern "C" {
 #endif
 
-/* A realloc has two moments: at its begin the old address ceases to be the block's, at its end the new one is. Other
- * threads' calls may lie between. Every other call is one moment. */
-enum trace_phase { TRACE_WHOLE, TRACE_BEGIN, TRACE_END };
-
+/* A realloc of a block has two moments: at its begin the old address ceases to be the block's, at its end the new one
+ * is, or the old one again where it failed. Calls of other threads may lie between, and so may a whole realloc that a
+ * signal's handler made. Every other call is one moment. */
 struct trace_event {
-    enum trace_op op;       /* the function; never FAILED, TIME or THREAD */
-    enum trace_phase phase; /* BEGIN and END of realloc and reallocarray, WHOLE of all else */
-    bool failed;            /* it gave NULL, and changed nothing */
-    uint32_t thread;        /* from 1, in order of first call */
+    enum trace_op op;  /* the function; of those that have one: the others only tell about it */
+    bool begins;       /* the begin of a realloc: only `old` is known */
+    bool failed;       /* it gave NULL, and changed nothing */
+    uint32_t thread;   /* from 1, in order of first call */
     uint32_t lane;
-    uint64_t stamp;   /* of this moment */
+    uint64_t stamp;   /* of the lane; the same for all its calls up to its next one */
     uint64_t time;    /* nanoseconds since the trace began; never less than that of the event before */
     uint64_t size;    /* bytes asked for */
     uint64_t align;   /* of the aligned forms; 0 of all others */
@@ -39,7 +38,7 @@ void trace_cursor_close(struct trace_cursor *cursor);
 /* The next moment. False at the end, and with a text in `error` where the trace is damaged. */
 bool trace_next(struct trace_cursor *cursor, struct trace_event *event, struct trace_error *error);
 
-/* Calls that were begun and not written when the process was ended from outside. Known at the end only. */
+/* Stamps that were taken and not written when the process was ended from outside. Known at the end only. */
 uint64_t trace_unwritten(const struct trace_cursor *cursor);
 
 /* Bytes of whole events in a block, and how many those are; false: an event is none. */

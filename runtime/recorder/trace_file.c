@@ -111,7 +111,7 @@ static bool read_block(const struct trace *trace, uint64_t offset, uint64_t end,
         block->room = header->used;
     }
     if (header->state == TRACE_BLOCK_CLOSED) {
-        if (header->checksum != trace_block_checksum(header, block->payload, block->room)) {
+        if ((trace->header.state == TRACE_FINISHED) && (header->checksum != trace_block_checksum(header, block->payload, block->room))) {
             return trace_fail(error, "it is damaged: the checksum of block %zu, at byte %llu, is wrong", number, place);
         }
     } else if ((header->state != TRACE_BLOCK_OPEN) || (trace->header.state == TRACE_FINISHED)) {
@@ -239,11 +239,18 @@ const struct trace_process_info *trace_process_of(const struct trace *trace, uin
 /* ------------------------------------------------- Opening, closing ------------------------------------------------
  */
 
-static bool read_all(struct trace *trace, bool allow_partial, struct trace_error *error)
+static void forget_blocks(struct trace *trace)
 {
-    if (!read_header(trace, error)) {
-        return false;
-    }
+    free(trace->blocks);
+    free(trace->processes);
+    trace->blocks = NULL;
+    trace->processes = NULL;
+    trace->block_count = trace->process_count = 0;
+}
+
+static bool read_content(struct trace *trace, bool allow_partial, struct trace_error *error)
+{
+    trace->partial = false;
     if (!read_blocks(trace, error)) {
         if (!allow_partial) {
             return false;
@@ -251,6 +258,36 @@ static bool read_all(struct trace *trace, bool allow_partial, struct trace_error
         trace->partial = true;
     }
     return read_processes(trace, error) && blocks_have_processes(trace, error);
+}
+
+/* While processes write on, their blocks are seen at different times. All calls up to the stamps that were given out
+ * before the first look are there at the second, and no call behind those is missed by any that is told. */
+static bool read_open(struct trace *trace, bool allow_partial, struct trace_error *error)
+{
+    if (!read_content(trace, allow_partial, error)) {
+        return false;
+    }
+    struct trace_process_info *const before = trace->processes;
+    const size_t count = trace->process_count;
+    trace->processes = NULL;
+    forget_blocks(trace);
+    const bool done = read_content(trace, allow_partial, error);
+    for (size_t i = 0; done && (i < trace->process_count); i++) {
+        struct trace_process_info *const info = &trace->processes[i];
+        const struct trace_process_info *const was = bsearch(info, before, count, sizeof *before, by_number);
+        info->record.stamp = (was != NULL) ? was->record.stamp : 0U;
+    }
+    free(before);
+    return done;
+}
+
+static bool read_all(struct trace *trace, bool allow_partial, struct trace_error *error)
+{
+    if (!read_header(trace, error)) {
+        return false;
+    }
+    return (trace->header.state == TRACE_OPEN) ? read_open(trace, allow_partial, error)
+                                               : read_content(trace, allow_partial, error);
 }
 
 struct trace *trace_open_memory(const void *data, size_t bytes, bool allow_partial, struct trace_error *error)
@@ -319,7 +356,6 @@ void trace_close(struct trace *trace)
     if (trace->mapping != NULL) {
         (void)munmap(trace->mapping, trace->bytes);
     }
-    free(trace->blocks);
-    free(trace->processes);
+    forget_blocks(trace);
     free(trace);
 }

@@ -49,28 +49,28 @@ static bool still_runs(const struct trace_process *process)
 }
 
 /* The payload of a block's finished form: its bytes, and how many. */
-static bool payload_of(const struct trace_block *block, struct trace_process *process, const unsigned char **payload,
-                       size_t *used, struct trace_error *error)
+static bool payload_of(const struct trace *trace, const struct trace_block *block, struct trace_process *process,
+                       const unsigned char **payload, size_t *used, struct trace_error *error)
 {
     uint64_t events;
     *payload = block->payload;
     *used = block->room;
     if (block->header.kind == TRACE_PROCESS) {
-        memcpy(process, block->payload, sizeof *process);
+        *process = trace_process_of(trace, block->header.process)->record;
         process->ended = still_runs(process) ? (uint32_t)TRACE_STILL_RAN : process->ended;
         return true;
     }
     return (block->header.state == TRACE_BLOCK_CLOSED) || trace_measure_block(block, used, &events, error);
 }
 
-static bool write_block(FILE *file, const struct trace_block *block, struct trace_file_header *header,
+static bool write_block(FILE *file, const struct trace *trace, const struct trace_block *block, struct trace_file_header *header,
                         struct trace_error *error)
 {
     static const unsigned char zeros[8];
     struct trace_process process;
     const unsigned char *payload;
     size_t used;
-    if (!payload_of(block, &process, &payload, &used, error)) {
+    if (!payload_of(trace, block, &process, &payload, &used, error)) {
         return false;
     }
     if ((block->header.kind == TRACE_EVENTS) && (used == 0U)) {
@@ -105,11 +105,12 @@ static bool write_all(FILE *file, const struct trace *trace, uint32_t wait_statu
     header.header_bytes = (uint32_t)sizeof header;
     header.end = sizeof header;
     header.wait_status = wait_status;
+    header.tick = 0;
     if (fseek(file, (long)sizeof header, SEEK_SET) != 0) {
         return trace_fail(error, "%s", strerror(errno));
     }
     for (size_t i = 0; i < trace->block_count; i++) {
-        if (!write_block(file, &trace->blocks[i], &header, error)) {
+        if (!write_block(file, trace, &trace->blocks[i], &header, error)) {
             return false;
         }
     }

@@ -3,9 +3,12 @@
  * The format of allocation traces: what the recorder writes and the reader reads. docs/traces.md tells it in prose.
  *
  * A trace is a file header and blocks. A block belongs to one process and one lane, the stream that one thread at a
- * time writes to, and decodes on its own: it loses nothing when another block is lost. Events carry a stamp from one
- * counter of their process, so that merging the lanes by stamp gives back one order of all calls, and a stamp that
- * nobody has is a call that was lost.
+ * time writes to, and decodes on its own: it loses nothing when another block is lost.
+ *
+ * Order. A process gives out stamps, the numbers 1, 2, 3, …; a lane takes the next one where it matters whose call was
+ * first, and now and then. All calls of a lane up to its next stamp come with its last one: lanes merged by stamp are
+ * one order of all calls. Every stamp is in some lane, so that one that nobody has shows what was lost; a block begins
+ * with one, so that none is lost unnoticed. lane_owners.h says why the order is right.
  *
  * While a program is recorded, the file is "open": blocks are mapped, as long as their reservation, and end at the
  * first zero byte. Nothing that was written is lost, however the program ends, since the kernel has the pages. `finish`
@@ -32,7 +35,7 @@
 /* The first byte is none of ASCII, and the line ends show a file that went through a conversion of text. */
 #define TRACE_MAGIC       "\x89LTR\r\n\x1a\n"
 #define TRACE_MAGIC_BYTES 8U
-#define TRACE_VERSION     1U
+#define TRACE_VERSION     2U
 #define TRACE_ORDER       0x01020304U
 
 enum trace_state {
@@ -49,6 +52,7 @@ struct trace_file_header {
     uint64_t end;          /* first byte behind the last block; while open, where the next one is reserved */
     uint64_t began;        /* CLOCK_MONOTONIC in nanoseconds; the times of events count from here */
     uint64_t missed;       /* calls that were made from within the recorder, by a signal's handler, and not written */
+    uint64_t tick;         /* while open: changes every few milliseconds, and when a thread begins or ends */
     uint32_t processes;    /* process numbers given out */
     uint32_t blocks;       /* finished: how many */
     uint32_t stop_error;   /* errno because of which a process could not be recorded any further; 0: none */
@@ -58,7 +62,7 @@ struct trace_file_header {
     uint64_t checksum; /* finished: of all fields before it */
 };
 
-TRACE_STATIC_ASSERT(sizeof(struct trace_file_header) == 80U, "no padding: the header is written as it lies");
+TRACE_STATIC_ASSERT(sizeof(struct trace_file_header) == 88U, "no padding: the header is written as it lies");
 
 /* ---------------------------------------------------- Blocks --------------------------------------------------- */
 
@@ -71,7 +75,7 @@ enum trace_kind {
 
 enum trace_block_state {
     TRACE_BLOCK_OPEN = 1U,   /* the first zero byte is the end */
-    TRACE_BLOCK_CLOSED = 2U, /* `used` bytes, whose checksum is right */
+    TRACE_BLOCK_CLOSED = 2U, /* `used` bytes; in a finished file, whose checksum is right */
 };
 
 struct trace_block_header {
@@ -79,10 +83,10 @@ struct trace_block_header {
     uint32_t kind;     /* enum trace_kind */
     uint32_t capacity; /* bytes from this header to the next */
     uint32_t used;     /* bytes of payload, which follows the header; only of a closed block */
-    uint64_t checksum; /* of the payload and of the fields below, from `process` on; only of a closed block */
+    uint64_t checksum; /* of the payload and of the fields below, from `process` on; only in a finished file */
     uint32_t process;  /* number of the process image, from 0 */
     uint32_t lane;     /* number of the lane in its process, from 0 */
-    uint64_t stamp;    /* stamp before the first event: the first event's difference counts from here */
+    uint64_t stamp;    /* the lane's stamp before the first event, which is a stamp: its difference counts from here */
     uint64_t time;     /* time of the first event, nanoseconds since `began` */
     uint32_t thread;   /* thread of the first event, from 1 in order of first call */
     uint32_t state;    /* enum trace_block_state */
@@ -102,7 +106,7 @@ struct trace_process {
     uint32_t parent_pid;
     uint32_t forked_from; /* number of the process that fork copied, plus 1; 0: it began with exec */
     uint32_t ended;       /* enum trace_ended */
-    uint64_t fork_stamp;  /* the parent's stamp at the fork: what lived then is inherited */
+    uint64_t stamp;       /* the last one that was given out; while open, those who take one count here */
     uint64_t began;       /* nanoseconds since the trace's `began` */
 };
 
@@ -123,30 +127,31 @@ enum trace_op {
     TRACE_VALLOC,
     TRACE_PVALLOC,
     TRACE_FAILED, /* a call that got NULL: the operation follows as a byte of its own */
-    TRACE_TIME,   /* nanoseconds since the lane's last time; no stamp */
-    TRACE_THREAD, /* the lane's events are another thread's from here on; no stamp */
+    TRACE_TIME,   /* nanoseconds since the lane's last time */
+    TRACE_THREAD, /* the lane's events are another thread's from here on */
+    TRACE_STAMP,  /* the lane's calls come with another stamp from here on */
+    TRACE_LEAVES, /* a realloc begins: from here on its old address may be given to others */
     TRACE_OPS
 };
 
 #define TRACE_OP_MASK 0x0FU
-#define TRACE_NEAR    0x10U /* the stamp is the lane's last one plus 1, and not written */
-#define TRACE_RECENT  0x20U /* the address is in the lane's table of recent ones: one byte, its place there */
+#define TRACE_SAME    0x10U /* the first address is the lane's last one, and not written */
+#define TRACE_RECENT  0x20U /* the first address is in the lane's table of recent ones: one byte, its place there */
 #define TRACE_FRESH   0x40U /* realloc of NULL: no old address */
 #define TRACE_GONE    0x80U /* free of NULL; realloc to no bytes, which freed: no new address */
 
 /*
  * The rest of an event, in this order. Numbers are varints: seven bits a byte, the lowest first.
  *
- *   all with a stamp      stamp - last stamp, unless NEAR; realloc and reallocarray have two: the second, always
- *                         written, is that of their end, the first that of their begin
- *   free                  address, unless GONE
+ *   free, leaves          address, unless GONE
  *   malloc, calloc, ...   size in bytes (the product, for those with two factors), address
  *   aligned forms         log2 of the alignment as a byte, size, address
- *   realloc...            size, old address unless FRESH, new address unless GONE; RECENT is about the first address
- *                         there is, and the second is always written as a difference
- *   failed                operation as a byte; the second stamp, if that is a realloc; log2 of the alignment as a byte,
- *                         if it is an aligned form; size
- *   time, thread          the number
+ *   realloc...            size, old address unless FRESH, new address unless GONE; the second address is always written
+ *                         as a difference. One with an old address was begun by a LEAVES of that address, and ends here
+ *   failed                operation as a byte; log2 of the alignment as a byte, if it is an aligned form; size; the old
+ *                         address, if it is a realloc and not FRESH
+ *   time, stamp           the difference
+ *   thread                the number
  *
  * An address is the difference to the lane's last one, in units of 8 bytes, zigzag; the lowest three bits, which only
  * a wild pointer has, are rotated to the top.
@@ -156,10 +161,8 @@ enum trace_op {
 #define TRACE_VARINT_MOST    10U
 #define TRACE_EVENT_MOST     64U /* no event is longer */
 
-/* What encoding and decoding share: the lane's memory of what came before. All zero at the start of a block, but for
- * `stamp`. */
+/* What encoding and decoding share: the lane's memory of what came before. All zero at the start of a block. */
 struct trace_coder {
-    uint64_t stamp;
     uint64_t address;
     uint64_t recent[TRACE_RECENT_ENTRIES];
 };

@@ -6,6 +6,7 @@
 #include "trace_build_ops.h"
 #include "trace_finish.h"
 #include "trace_summary.h"
+#include "trace_tick.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -300,7 +301,8 @@ static int build_ops(const struct trace *trace, uint32_t process, const char *le
 
 static int usage(void)
 {
-    (void)fprintf(stderr, "usage: lamina-trace create FILE | finish FROM TO WAIT-STATUS | [--partial] show FILE |\n"
+    (void)fprintf(stderr, "usage: lamina-trace create FILE | tick FILE | finish FROM TO WAIT-STATUS |\n"
+                          "       [--partial] show FILE |\n"
                           "       [--partial] summary FILE PROCESS | [--partial] dump FILE PROCESS |\n"
                           "       [--partial] ops FILE PROCESS LEAST-SIZE MOST-SIZE OUTPUT\n");
     return 2;
@@ -341,6 +343,8 @@ int main(int argc, char **argv)
     argv += partial ? 1 : 0;
     if ((argc == 2) && (strcmp(argv[0], "create") == 0)) {
         status = trace_create(argv[1], &error) ? 0 : refuse(&error);
+    } else if ((argc == 2) && (strcmp(argv[0], "tick") == 0)) {
+        status = trace_tick(argv[1], &error) ? 0 : refuse(&error);
     } else if ((argc == 4) && (strcmp(argv[0], "finish") == 0)) {
         status = trace_finish(argv[1], argv[2], (uint32_t)strtoul(argv[3], NULL, 10), &error) ? 0 : refuse(&error);
     } else {

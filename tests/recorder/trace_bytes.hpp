@@ -30,7 +30,7 @@ inline void varint(Bytes &to, std::uint64_t value)
     to.insert(to.end(), bytes, trace_put_varint(bytes, value));
 }
 
-// A lane's events. Addresses are always written as differences: the table of recent ones is the recorder's tests'.
+// A lane's events. Addresses are always written as differences: the ways that are shorter are the recorder's tests'.
 class Lane {
   public:
     explicit Lane(std::uint64_t stamp = 0) : first_(stamp), stamp_(stamp)
@@ -54,13 +54,21 @@ class Lane {
         return address == 0 ? *this : put_address(address);
     }
 
+    Lane &leaves(std::uint64_t stamp, std::uint64_t old)
+    {
+        begin(TRACE_LEAVES, stamp);
+        return put_address(old);
+    }
+
     Lane &realloc(std::uint64_t begun, std::uint64_t ended, std::uint64_t old, std::uint64_t size,
                   std::uint64_t address)
     {
+        stamp(begun);
+        if (old != 0) {
+            leaves(begun, old);
+        }
         begin(TRACE_REALLOC | static_cast<int>((old == 0 ? TRACE_FRESH : 0U) | (address == 0 ? TRACE_GONE : 0U)),
-              begun);
-        varint(bytes, ended - begun);
-        stamp_ = ended;
+              ended);
         varint(bytes, size);
         if (old != 0) {
             put_address(old);
@@ -68,12 +76,13 @@ class Lane {
         return address == 0 ? *this : put_address(address);
     }
 
-    Lane &failed(std::uint64_t stamp, int op, std::uint64_t size)
+    Lane &failed(std::uint64_t stamp, int op, std::uint64_t size, std::uint64_t old = 0)
     {
-        begin(TRACE_FAILED, stamp);
+        const bool fresh = trace_is_realloc(static_cast<unsigned>(op)) && old == 0;
+        begin(TRACE_FAILED | static_cast<int>(fresh ? TRACE_FRESH : 0U), stamp);
         bytes.push_back(static_cast<unsigned char>(op));
         varint(bytes, size);
-        return *this;
+        return old == 0 ? *this : put_address(old);
     }
 
     Lane &thread(std::uint64_t number)
@@ -98,15 +107,20 @@ class Lane {
     Bytes bytes;
 
   private:
-    void begin(int op, std::uint64_t stamp)
+    // One that the lane has already isn't written again.
+    void stamp(std::uint64_t next)
     {
-        if (stamp - stamp_ == 1U) {
-            bytes.push_back(static_cast<unsigned char>(op | static_cast<int>(TRACE_NEAR)));
-        } else {
-            bytes.push_back(static_cast<unsigned char>(op));
-            varint(bytes, stamp - stamp_);
+        if (next != stamp_) {
+            bytes.push_back(TRACE_STAMP);
+            varint(bytes, next - stamp_);
+            stamp_ = next;
         }
-        stamp_ = stamp;
+    }
+
+    void begin(int op, std::uint64_t next)
+    {
+        stamp(next);
+        bytes.push_back(static_cast<unsigned char>(op));
     }
 
     Lane &put_address(std::uint64_t address)
@@ -132,14 +146,15 @@ class File {
         header.header_bytes = sizeof header;
     }
 
-    File &process(std::uint32_t number, std::uint32_t ended = TRACE_EXITED, std::uint32_t forked_from = 0,
-                  std::uint64_t fork_stamp = 0)
+    // `stamp`: the last one that the process gave out.
+    File &process(std::uint32_t number, std::uint64_t stamp, std::uint32_t ended = TRACE_EXITED,
+                  std::uint32_t forked_from = 0)
     {
         trace_process record = {};
         record.pid = 100 + number;
         record.ended = ended;
         record.forked_from = forked_from;
-        record.fork_stamp = fork_stamp;
+        record.stamp = stamp;
         Bytes payload(sizeof record);
         std::memcpy(payload.data(), &record, sizeof record);
         for (const char c : {'/', 'p', '\0', 'p', '\0', 'x', '\0'}) {

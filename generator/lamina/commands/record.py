@@ -100,7 +100,8 @@ def COMMAND(output: str | None, cc: str, program: tuple[str, ...]) -> None:
     part = folder / "recording"
     try:
         native.call(cc, "create", part, status=ENVIRONMENT, about=str(part))
-        status = native.run_recorded(program, recorder, part)
+        with native.ticking(cc, part):
+            status = native.run_recorded(program, recorder, part)
         why = _seen(native.ask(cc, "show", part, about=str(part)), program[0])
         if why:
             how = ending(status)

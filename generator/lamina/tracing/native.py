@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import hashlib
 import json
 import os
@@ -16,7 +17,7 @@ import signal
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import Any, Sequence
+from typing import Any, Iterator, Sequence
 
 import click
 
@@ -25,9 +26,10 @@ from ..cli import SPEC_WRONG, Failed
 from ..toolchain import run, tool
 
 FLAGS = ["-std=c11", "-D_GNU_SOURCE", "-O2"]
-RECORDER = ["recorder.c", "lane.c"]
+RECORDER = ["recorder.c", "lane.c", "lane_events.c"]
 RECORDER_FLAGS = ["-shared", "-fPIC", "-fvisibility=hidden", "-pthread", "-ldl"]
-READER = ["trace_main.c", "trace_file.c", "trace_events.c", "trace_calls.c", "trace_summary.c", "trace_build_ops.c", "trace_finish.c"]
+READER = ["trace_main.c", "trace_file.c", "trace_events.c", "trace_calls.c", "trace_summary.c", "trace_build_ops.c", "trace_finish.c",
+          "trace_tick.c"]
 
 
 def sources() -> Path:
@@ -111,6 +113,18 @@ def call(cc: str, *arguments: str | Path, status: int = SPEC_WRONG, about: str =
 def ask(cc: str, *arguments: str | Path, about: str = "") -> Any:
     """The same, for answers in JSON."""
     return json.loads(call(cc, *arguments, about=about))
+
+
+@contextlib.contextmanager
+def ticking(cc: str, part: Path) -> Iterator[None]:
+    """The clock of a recording, while it is made. In a session of its own: Ctrl-C is for the program."""
+    clock = subprocess.Popen([str(build(cc) / "lamina-trace"), "tick", str(part)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                             stderr=subprocess.DEVNULL, start_new_session=True)
+    try:
+        yield
+    finally:
+        clock.kill()
+        clock.wait()
 
 
 def run_recorded(words: tuple[str, ...], recorder: Path, part: Path) -> int:
