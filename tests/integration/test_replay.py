@@ -6,6 +6,7 @@ import collections
 import json
 import os
 import platform
+import pty
 import re
 import shutil
 import subprocess
@@ -138,7 +139,36 @@ def test_a_trace_of_threads_is_replayed_in_its_order(tmp_path: Path) -> None:
 def test_json_goes_to_a_file_beside_the_text(tmp_path: Path, spec: Path) -> None:
     out = tmp_path / "out.json"
     text = replay(LUA, spec, "--stack", "nodes", "--sizes", "1-64", "--with", "malloc", "--json", out)
-    assert "nodes\n" in text and json.loads(out.read_text(encoding="utf-8"))["groups"][0]["name"] == "nodes"
+    assert "nodes: " in text and json.loads(out.read_text(encoding="utf-8"))["groups"][0]["name"] == "nodes"
+
+
+def test_columns_say_over_how_many_calls_and_blocks(spec: Path) -> None:
+    text = replay(LUA, spec, "--stack", "nodes", "--sizes", "1-64", "--with", "malloc")
+    counted = calls_of(LUA, 1, 64)
+    assert f"\nnodes: {counted['allocs'] + counted['frees'] + counted['resizes']:,} calls in 6 rounds\n" in text
+    blocks = int(re.search(r"at most \S+ \S+ in ([\d,]+) blocks", text)[1].replace(",", ""))
+    head, row = text.split("nodes: ")[1].splitlines()[1:3]
+    assert "blocks then  a block" in head and re.search(rf" {blocks:,} +-?[\d,.]+$", row)
+
+
+def test_who_watches_sees_how_far_it_is_and_the_time_left() -> None:
+    """On a terminal; test_replaying.py holds the estimate to what is told."""
+    ours, theirs = pty.openpty()
+    child = subprocess.Popen([tree.PYTHON, str(tree.LAUNCHER), "replay", str(LUA), "--with", "malloc", "--quick"], stdout=subprocess.PIPE,
+                             stderr=theirs, env=tree.environment(TERM="xterm", COLUMNS="120"))
+    os.close(theirs)
+    shown = b""
+    try:
+        while some := os.read(ours, 4096):
+            shown += some
+    except OSError:  # the other end was closed
+        pass
+    out, _ = child.communicate(timeout=60)
+    os.close(ours)
+    bars = re.findall(r"replaying  \[[#-]+\] +(\d+)%(?:  (\d\d:\d\d:\d\d))?", shown.decode())
+    assert child.returncode == 0 and b"malloc" in out and b"replaying" not in out
+    assert len(bars) > 5 and bars[-1][0] == "100" and [int(done) for done, _ in bars] == sorted(int(done) for done, _ in bars)
+    assert any(left for _, left in bars) and "timing, round 9 of 9" in shown.decode()
 
 
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])

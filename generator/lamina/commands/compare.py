@@ -5,34 +5,22 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import sys
 import tempfile
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
 import click
 
 from ..cli import SPEC_WRONG, Failed, diagnostics_for, spec_options, tell
 from ..comparing import allocators, bounds, patterns, session, subjects, table
-from ..comparing.session import MEASURES, Choice, Tell
+from ..comparing.progress import progress
+from ..comparing.session import MEASURES, Choice
 from ..report import writing
 from ..toolchain import tool
 
 #: Rounds of times and latency runs: normally, and where it has to be quick. Nine are enough for an interval.
 ROUNDS, QUICK_ROUNDS = (21, 3), (9, 1)
 TOOLS = {"instructions": ("valgrind", "valgrind"), "calls": ("strace", "strace")}
-
-
-@contextmanager
-def _progress(seconds: float) -> Iterator[Tell]:
-    """A bar with the time left, where somebody watches."""
-    if not sys.stderr.isatty():
-        yield lambda what, done: None
-        return
-    with click.progressbar(length=max(1, round(seconds * 1000)), file=sys.stderr, label="comparing", show_eta=True,
-                           item_show_func=lambda what: what) as bar:
-        yield lambda what, done: bar.update(round(done * 1000), what)
 
 
 def _measures(words: tuple[str, ...]) -> tuple[str, ...]:
@@ -118,7 +106,7 @@ def COMMAND(context: click.Context, specs: tuple[str, ...], include: tuple[str, 
         latencies=latencies, bare_times=not quick, cc=command, cflags=shlex.split(cflags),
         floors=floors or subjects.floors_dir(), tools=tools, workers=len(os.sched_getaffinity(0)),
         command=_command(specs, context), quick=quick)
-    with tempfile.TemporaryDirectory(prefix="lamina-compare-") as folder, _progress(session.seconds(choice, len(found))) as told:
+    with tempfile.TemporaryDirectory(prefix="lamina-compare-") as folder, progress("comparing", session.seconds(choice, len(found))) as told:
         document: dict[str, Any] = session.run(found, choice, Path(folder), told)
     as_json = json.dumps(document, indent=1, ensure_ascii=False)
     if json_path and json_path != "-":

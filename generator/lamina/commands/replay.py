@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shlex
-import sys
 import tempfile
 from functools import partial as bound
 from pathlib import Path
@@ -16,6 +15,7 @@ import click
 
 from ..cli import SPEC_WRONG, Failed, diagnostics_for, spec_options, tell
 from ..comparing import allocators, subjects
+from ..comparing.progress import progress
 from ..report import writing
 from ..toolchain import tool
 from ..tracing import replaying, trace as traces
@@ -99,16 +99,10 @@ def COMMAND(context: click.Context, trace: str, specs: tuple[str, ...], include:
         trace=traces.load(trace, cc, process, partial), least=least, most=most, general=general,
         rounds=rounds or (QUICK_ROUNDS if quick else ROUNDS), cc=command, cflags=shlex.split(cflags),
         floors=floors or subjects.floors_dir(), valgrind=valgrind, workers=len(os.sched_getaffinity(0)), command=_command(context))
-    watched = sys.stderr.isatty()
-
-    def told(what: str) -> None:
-        if watched:
-            click.echo(f"\r\033[K{what}", err=True, nl=False)
-
     with tempfile.TemporaryDirectory(prefix="lamina-replay-") as folder:
-        document: dict[str, Any] = replaying.replay(found, choice, Path(folder), told)
-    if watched:
-        click.echo("\r\033[K", err=True, nl=False)
+        ops, header = replaying.select(choice, Path(folder))
+        with progress("replaying", replaying.seconds(choice, len(found), header)) as told:
+            document: dict[str, Any] = replaying.replay(found, choice, Path(folder), ops, header, told)
     if json_path and json_path != "-":
         writing.put(json_path, json.dumps(document, indent=1, ensure_ascii=False) + "\n")
     click.echo(json.dumps(document, indent=1, ensure_ascii=False) if json_path == "-" else text(document))

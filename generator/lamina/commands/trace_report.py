@@ -3,31 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
-from pathlib import Path
 
 import click
 
+from ..report import writing
 from ..tracing import trace as traces
-
-
-def write(path: str, text: str) -> None:
-    """A file that is there whole or not at all; what is no file, such as /dev/stdout, is written to as it is."""
-    if os.path.exists(path) and not os.path.isfile(path):
-        with open(path, "w", encoding="utf-8", errors="replace") as stream:
-            stream.write(text)
-        return
-    target = Path(path).resolve()
-    handle, staged = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", errors="replace") as stream:
-            stream.write(text)
-        os.chmod(staged, 0o644)
-        os.replace(staged, target)
-    except BaseException:
-        os.unlink(staged)
-        raise
 
 
 @click.command("trace-report")
@@ -43,6 +23,7 @@ def COMMAND(trace: str, output: str | None, as_json: bool, process: int | None, 
 
     Sizes, lifetimes, threads, call rates and the peak, as text; with -o also as a page of pictures, in one file.
     """
+    writing.place("-o", None if list_them else output)
     opened = traces.load(trace, cc, process, partial)
     if list_them:
         click.echo(json.dumps(opened.about["processes"], indent=2) if as_json else traces.listing(opened.about))
@@ -51,7 +32,7 @@ def COMMAND(trace: str, output: str | None, as_json: bool, process: int | None, 
     if output:
         from ..tracing.report_html import render
 
-        write(output, render(opened, summary))
+        writing.put(output, render(opened, summary))
     if as_json:
         click.echo(json.dumps({"trace": trace, "process": opened.process, "notes": opened.notes, "summary": summary}, indent=2))
     else:

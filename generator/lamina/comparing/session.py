@@ -7,7 +7,7 @@ import random
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
-from typing import Any, Callable, Sequence
+from typing import Any, Sequence
 
 from .. import __version__
 from ..cli import SPEC_WRONG, Failed
@@ -16,6 +16,7 @@ from . import bounds, intervals, machine, measure, subjects, verdicts
 from .allocators import Present
 from .measure import Job
 from .patterns import NEEDS, Pattern
+from .progress import Tell
 from .subjects import Bench, Subject
 
 FORMAT, VERSION = "lamina-compare", 1
@@ -43,8 +44,6 @@ class Choice:
     quick: bool
 
 
-#: Told what is going on, and how many seconds of work, about, are done with it.
-Tell = Callable[[str, float], None]
 #: Seconds that a step takes, about: what the estimate of the time left is made of.
 BUILD, COUNT, TIME, LATENCY, MEMORY, CALLS = 2.0, 2.5, 0.03, 0.09, 0.03, 0.05
 

@@ -133,16 +133,21 @@ def run_recorded(words: tuple[str, ...], recorder: Path, part: Path) -> int:
     preload = " ".join(filter(None, [str(recorder), os.environ.get("LD_PRELOAD", "")]))
     environment = {**os.environ, "LD_PRELOAD": preload, "LAMINA_RECORD": str(part)}
     started: list[subprocess.Popen[bytes]] = []
+    early: list[int] = []  # what came before we knew the program's number; it may run already
 
     def pass_on(number: int, _: object) -> None:
         for child in started:
             child.send_signal(number)
+        if not started:
+            early.append(number)
 
     # Handlers, not SIG_IGN, which the program would inherit.
     handlers = {signal.SIGINT: lambda *_: None, signal.SIGQUIT: lambda *_: None, signal.SIGTERM: pass_on, signal.SIGHUP: pass_on}
     previous = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         started.append(subprocess.Popen(list(words), env=environment))
+        for number in early:
+            started[0].send_signal(number)
         code = started[0].wait()
     finally:
         for number, handler in previous.items():

@@ -7,7 +7,7 @@ from typing import Any
 from .report_text import columns
 from .words import count, size
 
-HEAD = ("", "instr.", "own", "ns", "spread", "time of the first is", "peak", "overhead", "a block")
+HEAD = ("", "instr.", "own", "ns", "spread", "time of the first is", "peak", "overhead", "blocks then", "a block")
 
 
 def _ratio(ratio: dict[str, Any] | None) -> str:
@@ -21,7 +21,7 @@ def _row(result: dict[str, Any]) -> tuple[str, ...]:
     time, memory, instructions = result["time"], result["memory"], result["instructions"]
     return (result["subject"], f"{instructions['per_call']:,.1f}", f"{instructions['own']:,.1f}", f"{time['median_ns']:,.1f}",
             f"{time['quartile_low_ns']:,.1f}–{time['quartile_high_ns']:,.1f}", _ratio(result["ratio"]), size(memory["peak_bytes"]),
-            _signed(memory["overhead_bytes"]), "-" if memory["overhead_per_block"] is None else f"{memory['overhead_per_block']:,.1f}")
+            _signed(memory["overhead_bytes"]), count(memory["at_peak"]["blocks"]), "-" if memory["overhead_per_block"] is None else f"{memory['overhead_per_block']:,.1f}")
 
 
 def _signed(value: int) -> str:
@@ -29,7 +29,7 @@ def _signed(value: int) -> str:
 
 
 def _group(group: dict[str, Any]) -> str:
-    lines = [group["name"], *columns([HEAD, *map(_row, group["results"])], words=(0, 5))]
+    lines = [f"{group['name']}: {count(group['calls'])} calls in {group['results'][0]['time']['rounds']} rounds", *columns([HEAD, *map(_row, group["results"])], words=(0, 5))]
     lines += [f"  absent: {a['subject']}: {a['why']}" for a in group["absent"]]
     lines += [f"  note: {note}" for note in group["notes"]]
     return "\n".join(lines)
@@ -49,7 +49,7 @@ def text(document: dict[str, Any]) -> str:
     foot = [f"Instructions and ns are per call; own: without the replay's loop of {document['groups'][0]['loop_instructions']:,.1f}. Times are "
             f"of {time['rounds']} interleaved rounds; ratios have an interval of {document['confidence']:.0%}.",
             "peak: resident memory, what is allocated being touched; overhead: what is resident beyond the bytes in use, when "
-            "these are most; a block: the same per block.",
+            "these are most; blocks then: those in use at that call; a block: the overhead of each of them.",
             f"on: {machine['processor']}, {machine['processors']} processors{', virtual' if machine['virtual'] else ''}; {machine['os']}, "
             f"{machine['kernel']}; {machine['compiler']['version']}, {machine['compiler']['flags']}",
             f"again: {document['command']}"]

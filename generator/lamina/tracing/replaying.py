@@ -10,12 +10,13 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any, Callable, Sequence
+from typing import Any, Sequence
 
 from .. import __version__
 from ..cli import ENVIRONMENT, SPEC_WRONG, Failed
 from ..comparing import intervals, machine, subjects
 from ..comparing.allocators import Present
+from ..comparing.progress import Tell
 from ..comparing.subjects import Bench, Subject
 from ..model import Stack
 from ..toolchain import counted, run
@@ -33,7 +34,8 @@ BARE = {"header": "", "P": "", "T": "", "sized": 1, "payload": 0, "room": 65536,
         "promised": 0, "resizable": False, "static": False, "buffer": "", "buffer_align": 16, "refuses": False,
         "stand_ins": []}
 
-Tell = Callable[[str], None]
+#: Seconds that a step takes, about: what the estimate of the time left is made of. Of a process, and of a call in it.
+BUILD, START, CALL, COUNTED_START, COUNTED_CALL = 2.0, 0.02, 1e-7, 1.0, 4e-6
 
 
 @dataclass
@@ -167,22 +169,23 @@ def _memory(subject: Subject, ops: Path) -> dict[str, Any]:
 
 def measure(group: Group, ops: Path, header: dict[str, Any], choice: Choice, root: Path, tell: Tell) -> dict[str, Any]:
     """All numbers of one group; per call means per entry of the replay: an allocation, a free, a resize."""
-    calls = header["allocs"] + header["frees"] + header["resizes"]
+    calls = calls_of(header)
     instructions = {}
     for subject in [*group.present, group.loop]:
-        tell(f"{group.name}: counting {subject.name}")
+        tell(f"{group.name}: counting {subject.name}", 0)
         instructions[subject.name] = _count(subject, ops, choice.valgrind, root / group.name / f"counted-{subject.name}")
+        tell(f"{group.name}: counted {subject.name}", _counting(calls))
     passes = _passes(group, ops)
     times: dict[str, list[float]] = {}
     chance = random.Random(1)
     for round_ in range(choice.rounds):
-        tell(f"{group.name}: timing, round {round_ + 1} of {choice.rounds}")
         for subject in chance.sample(group.present, len(group.present)):
             times.setdefault(subject.name, []).append(_time(subject, ops, passes))
+            tell(f"{group.name}: timing, round {round_ + 1} of {choice.rounds}", _timing(calls))
     results = []
     first = group.present[0].name
     for subject in group.present:
-        tell(f"{group.name}: memory of {subject.name}")
+        tell(f"{group.name}: memory of {subject.name}", _timing(calls))
         low, high = intervals.quartiles(times[subject.name])
         ratio = intervals.ratio(times[first], times[subject.name]) if subject.name != first else None
         results.append({
@@ -195,24 +198,53 @@ def measure(group: Group, ops: Path, header: dict[str, Any], choice: Choice, roo
                       "decided": ratio.decided} if ratio else None,
             "memory": _memory(subject, ops),
         })
-    return {"name": group.name, "stack": group.stack is not None, "notes": group.notes,
+    return {"name": group.name, "stack": group.stack is not None, "calls": calls, "notes": group.notes,
             "loop_instructions": round(instructions["loop"] / calls, 3), "results": results,
             "absent": [{"subject": s.name, "why": s.why} for s in group.members if not s.present]}
 
 
-def replay(stacks: Sequence[tuple[Stack, str]], choice: Choice, root: Path, tell: Tell) -> dict[str, Any]:
-    """The whole document. Whoever can't serve the trace ends it before anything is measured."""
+def calls_of(header: dict[str, Any]) -> int:
+    """What the numbers per call are per call of."""
+    return int(header["allocs"] + header["frees"] + header["resizes"])
+
+
+def _timing(calls: int) -> float:
+    """Seconds of a process that is timed, about: short traces are run several times, for a while in all."""
+    return START + max(ENOUGH / 1e9, CALL * calls)
+
+
+def _counting(calls: int) -> float:
+    return COUNTED_START + COUNTED_CALL * calls
+
+
+def seconds(choice: Choice, stacks: int, header: dict[str, Any]) -> float:
+    """What a replay takes, about: the sum of what `tell` is told."""
+    calls, general = calls_of(header), sum(not p.why for p in choice.general)
+    programs = general + 3 if stacks else general
+    return max(stacks, 1) * (BUILD + (programs + 1) * _counting(calls) + programs * (choice.rounds + 1) * _timing(calls))
+
+
+def select(choice: Choice, root: Path) -> tuple[Path, dict[str, Any]]:
+    """The calls that are to be replayed, as a file, and what they are."""
     trace, ops = choice.trace, root / "ops"
     header = trace.ask("ops", str(choice.least), str(choice.most), str(ops))
     if not header["allocs"]:
         raise Failed(SPEC_WRONG, f"{trace.path}: no block of it has a size of {choice.least} to {choice.most}")
+    return ops, header
+
+
+def replay(stacks: Sequence[tuple[Stack, str]], choice: Choice, root: Path, ops: Path, header: dict[str, Any], tell: Tell) -> dict[str, Any]:
+    """The whole document. Whoever can't serve the trace ends it before anything is measured."""
+    trace = choice.trace
     groups = []
     for stack, spec in stacks:
-        tell(f"{stack.name}: compiling")
+        tell(f"{stack.name}: compiling", 0)
         groups.append(prepare(stack, spec, root, choice))
+        tell(f"{stack.name}: compiled", BUILD)
     if not stacks:
-        tell("compiling")
+        tell("compiling", 0)
         groups.append(_general_only(root / "general", choice))
+        tell("compiled", BUILD)
     if not any(group.present for group in groups):
         raise Failed(ENVIRONMENT, "there is no allocator to replay on")
     refused = [why for why in (served(group, ops, trace.path) for group in groups) if why]
