@@ -54,7 +54,7 @@ static struct {
     bool has_key;
 } recorder = {.fd = -1};
 
-__thread struct lane *lane_own;
+LANE_THREAD struct lane *lane_own;
 static LANE_THREAD struct lane *kept; /* the thread's lane, also while it is being written to */
 static LANE_THREAD uint32_t own_thread;
 static struct lane no_lane_yet; /* kept by a thread that is about to take one */

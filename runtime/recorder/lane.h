@@ -23,7 +23,6 @@ void lane_end_process(void);
 size_t lane_page_bytes(void);
 
 /* Once it has returned: nobody else has the address yet. NULL: it failed. */
-void lane_malloc(size_t size, const void *result);
 void lane_allocated(enum trace_op op, size_t align, size_t size, const void *result);
 
 /* Before it begins: nobody else has the address yet. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a lane is to those who write to it: lane_events.c, call by call, and lane.c, which sees to all that is not
+ * What a lane is to those who write to it: lane_events.h, call by call, and lane.c, which sees to all that is not
  * needed for every call.
  */
 #ifndef LAMINA_LANE_STATE_H
@@ -24,16 +24,20 @@ struct lane {
     struct lane *next_idle;
 };
 
+/* Reached without a detour through the table of what other modules may replace. */
+#define LANE_OWN_MODULE __attribute__((visibility("hidden")))
+#define LANE_SLOW       __attribute__((visibility("hidden")))
+
 /* Initial-exec: the general model may call malloc at a thread's first access. */
 #define LANE_THREAD __thread __attribute__((tls_model("initial-exec")))
 
 /* This thread's lane. NULL while it is being written to, since a signal's handler may come at any time; and where the
  * thread has none. */
-extern LANE_THREAD struct lane *lane_own;
+extern LANE_THREAD struct lane *lane_own LANE_OWN_MODULE;
 
 /* The slow paths. NULL, and false: the call isn't written. They leave errno as it was. */
-__attribute__((cold)) struct lane *lane_begin(void);               /* where lane_own is NULL */
-__attribute__((cold)) struct lane *lane_attend(struct lane *lane); /* where it is at its soft end, or there was a tick */
-__attribute__((cold)) bool lane_claim(struct lane *lane, uint32_t *owner);
+LANE_SLOW struct lane *lane_begin(void);               /* where lane_own is NULL */
+LANE_SLOW struct lane *lane_attend(struct lane *lane); /* where it is at its soft end, or there was a tick */
+LANE_SLOW bool lane_claim(struct lane *lane, uint32_t *owner);
 
 #endif

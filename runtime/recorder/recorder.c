@@ -3,7 +3,7 @@
  * The recorder: a shared object that LD_PRELOAD puts before the C library. Each allocation function calls the next
  * one of its name, and writes down what was asked for and what came of it. docs/traces.md says what it sees.
  */
-#include "lane.h"
+#include "lane_events.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -127,7 +127,7 @@ EXPORT void *malloc(size_t size)
         return first_alloc(size, _Alignof(max_align_t));
     }
     void *const out = next.malloc(size);
-    lane_malloc(size, out);
+    write_allocated(TRACE_MALLOC, 0, size, out);
     return out;
 }
 
@@ -137,7 +137,7 @@ EXPORT void *calloc(size_t count, size_t size)
         return first_alloc(product(count, size), _Alignof(max_align_t)); /* static memory is zero */
     }
     void *const out = next.calloc(count, size);
-    lane_allocated(TRACE_CALLOC, 0, product(count, size), out);
+    write_allocated(TRACE_CALLOC, 0, product(count, size), out);
     return out;
 }
 
@@ -146,7 +146,7 @@ EXPORT void free(void *pointer)
     if (is_first(pointer) || !ready()) {
         return;
     }
-    lane_freed(pointer);
+    write_freed(pointer);
     next.free(pointer);
 }
 
@@ -169,9 +169,9 @@ static void *resized(enum trace_op op, void *pointer, size_t size)
     if (!ready()) {
         return first_alloc(size, _Alignof(max_align_t));
     }
-    lane_leaves(pointer);
+    write_leaves(pointer);
     void *const out = next.realloc(pointer, size);
-    lane_reallocated(op, pointer, size, out);
+    write_reallocated(op, pointer, size, out);
     return out;
 }
 
@@ -185,7 +185,7 @@ EXPORT void *reallocarray(void *pointer, size_t count, size_t size)
 {
     size_t bytes;
     if (__builtin_mul_overflow(count, size, &bytes)) {
-        lane_reallocated(TRACE_REALLOCARRAY, pointer, SIZE_MAX, NULL);
+        write_reallocated(TRACE_REALLOCARRAY, pointer, SIZE_MAX, NULL);
         errno = ENOMEM;
         return NULL;
     }
@@ -198,7 +198,7 @@ EXPORT void *aligned_alloc(size_t align, size_t size)
         return first_alloc(size, align);
     }
     void *const out = next.aligned_alloc(align, size);
-    lane_allocated(TRACE_ALIGNED_ALLOC, align, size, out);
+    write_allocated(TRACE_ALIGNED_ALLOC, align, size, out);
     return out;
 }
 
@@ -210,7 +210,7 @@ EXPORT int posix_memalign(void **to, size_t align, size_t size)
     }
     void *out = NULL; /* left alone where the call fails */
     const int status = next.posix_memalign(&out, align, size);
-    lane_allocated(TRACE_POSIX_MEMALIGN, align, size, (status == 0) ? out : NULL);
+    write_allocated(TRACE_POSIX_MEMALIGN, align, size, (status == 0) ? out : NULL);
     if (status == 0) {
         *to = out;
     }
@@ -223,7 +223,7 @@ EXPORT void *memalign(size_t align, size_t size)
         return first_alloc(size, align);
     }
     void *const out = next.memalign(align, size);
-    lane_allocated(TRACE_MEMALIGN, align, size, out);
+    write_allocated(TRACE_MEMALIGN, align, size, out);
     return out;
 }
 
@@ -235,7 +235,7 @@ EXPORT void *valloc(size_t size)
         return first_alloc(size, PAGE_ALIGN);
     }
     void *const out = next.valloc(size);
-    lane_allocated(TRACE_VALLOC, lane_page_bytes(), size, out);
+    write_allocated(TRACE_VALLOC, lane_page_bytes(), size, out);
     return out;
 }
 
@@ -245,6 +245,6 @@ EXPORT void *pvalloc(size_t size)
         return first_alloc(size, PAGE_ALIGN);
     }
     void *const out = next.pvalloc(size);
-    lane_allocated(TRACE_PVALLOC, lane_page_bytes(), size, out);
+    write_allocated(TRACE_PVALLOC, lane_page_bytes(), size, out);
     return out;
 }

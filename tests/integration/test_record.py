@@ -448,7 +448,7 @@ def test_wrong_files(tmp_path: Path, command: list[str]) -> None:
     good = TRACES[0].read_bytes()
     cases = {"empty": (b"", "it is empty"), "foreign": (b"\x7fELF" + bytes(5000), "it is no trace that lamina record wrote"),
              "cut": (good[:7000], "it is cut off: block "), "cut at its end": (good[:-1], "it is cut off: block "),
-             "version": (good[:8] + b"\2" + good[9:], "its format has version 2, and this Lamina reads version 1"),
+             "older": (good[:8] + b"\1" + good[9:], "its format has version 1, and this Lamina reads version 2: record it again"),
              "damaged": (good[:6000] + b"\0\0\0\0" + good[6004:], "it is damaged: the checksum of block "),
              "converted": (good.replace(b"\r\n", b"\n"), "it was damaged by a conversion of line ends")}
     for name, (data, told) in cases.items():
