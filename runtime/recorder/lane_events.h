@@ -76,10 +76,28 @@ ALWAYS void end_event(struct lane *lane, struct event event)
     lane->at = event.at;
 }
 
+/* A varint of up to eight bytes without a loop, whose end no processor foresees: the groups of seven bits are moved
+ * apart in halves, and all bytes written at once. Those behind the varint become zero, which they are. */
+ALWAYS unsigned char *put_spread(unsigned char *at, uint64_t number)
+{
+    const unsigned bytes = (70U - (unsigned)__builtin_clzll(number)) / 7U;
+    number = (number & UINT64_C(0x000000000FFFFFFF)) | ((number & UINT64_C(0x00FFFFFFF0000000)) << 4U);
+    number = (number & UINT64_C(0x00003FFF00003FFF)) | ((number & UINT64_C(0x0FFFC0000FFFC000)) << 2U);
+    number = (number & UINT64_C(0x007F007F007F007F)) | ((number & UINT64_C(0x3F803F803F803F80)) << 1U);
+    number |= UINT64_C(0x8080808080808080) & ((UINT64_C(1) << (8U * (bytes - 1U))) - 1U);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    number = __builtin_bswap64(number);
+#endif
+    memcpy(at, &number, sizeof number);
+    return at + bytes;
+}
+
 ALWAYS void put(struct event *event, uint64_t number)
 {
     if (LIKELY(number < 0x80U)) {
         *event->at++ = (unsigned char)number;
+    } else if (LIKELY(number < UINT64_C(1) << 56U)) {
+        event->at = put_spread(event->at, number);
     } else {
         event->at = trace_put_varint(event->at, number);
     }

@@ -10,7 +10,9 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
+import time
 import xml.etree.ElementTree
 from pathlib import Path
 from typing import Any
@@ -123,6 +125,35 @@ def test_threads_lose_no_call_and_the_order_holds(calls: Path, tmp_path: Path, a
     assert summary["unwritten"] == 0
     assert sum(t["foreign_frees"] for t in summary["threads"]) > 1000
     assert sum(t["calls"] for t in summary["threads"]) == summary["calls"]
+
+
+@pytest.mark.parametrize("arenas", ["1", "8"])
+@pytest.mark.parametrize("seconds", [0.05, 0.3])
+def test_threads_that_are_killed_at_any_moment(calls: Path, tmp_path: Path, seconds: float, arenas: str) -> None:
+    child = subprocess.Popen([tree.PYTHON, str(tree.LAUNCHER), "record", "-o", str(tmp_path / "t"), "--", str(calls / "calls"), "endless"],
+                             env=tree.environment(MALLOC_ARENA_MAX=arenas), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert child.stdout is not None and child.stdout.readline() == b"ready\n"
+    part = next(tmp_path.glob(".t.*/recording"))
+    time.sleep(seconds)
+    os.kill(json.loads(tree.lamina("trace-report", part, "--processes", "--json"))[0]["pid"], signal.SIGKILL)
+    _, told = child.communicate(timeout=60)
+    assert child.returncode == 0 and b"was ended by SIGKILL" in told
+    summary = report(tmp_path / "t")["summary"]
+    assert summary["calls"] > 1000 and summary["strange"] == summary["replaced"] == 0
+    assert sum(t["foreign_frees"] for t in summary["threads"]) > 100
+
+
+@pytest.mark.parametrize("arenas", ["1", "8"])
+def test_of_a_process_that_still_runs_there_is_a_whole_beginning(calls: Path, tmp_path: Path, arenas: str) -> None:
+    """Its lanes are read one after the other while it writes on."""
+    told = record(tmp_path / "t", "sh", "-c", f"{calls / 'calls'} endless >/dev/null & sleep 0.4", env={"MALLOC_ARENA_MAX": arenas})
+    processes = json.loads(tree.lamina("trace-report", tmp_path / "t", "--processes", "--json"))
+    running = [p for p in processes if p["ended"] == "running"]
+    for process in running:
+        os.kill(process["pid"], signal.SIGKILL)
+    assert len(running) == 1 and "1 of its processes still run" in told
+    summary = report(tmp_path / "t", "--process", running[0]["number"])["summary"]
+    assert summary["calls"] > 1000 and summary["strange"] == summary["replaced"] == 0
 
 
 def test_short_threads_share_the_file(calls: Path, tmp_path: Path) -> None:

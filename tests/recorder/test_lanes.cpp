@@ -136,6 +136,36 @@ TEST_CASE("what a lane writes is what the reader reads, 64-bit sizes included")
     CHECK(found.raw[2].align == std::size_t{1} << 30U);
 }
 
+TEST_CASE("a size and an address of any length are what the reader reads")
+{
+    const Recording recording;
+    CHECK(recording.run([] {
+        for (unsigned bit = 0; bit < 64; bit++) {
+            const std::uint64_t power = UINT64_C(1) << bit;
+            allocated(power, power - 1U);
+            allocated(power ^ 0x1230U, power);
+            freed(power);
+            reallocated(power ^ 0x1230U, power + 1U, power ^ 0x5555555555555000U);
+        }
+    }) == 0);
+    const auto found = recording.read();
+    REQUIRE(found.error.empty());
+    REQUIRE(count(found, TRACE_ALLOCATES) == 128U);
+    REQUIRE(count(found, TRACE_RESIZES) == 64U);
+    std::vector<std::uint64_t> sizes;
+    for (const trace_call &call : found.raw) {
+        if (call.effect == TRACE_ALLOCATES || call.effect == TRACE_RESIZES) {
+            sizes.push_back(call.size);
+        }
+    }
+    for (unsigned bit = 0; bit < 64; bit++) {
+        const std::uint64_t power = UINT64_C(1) << bit;
+        CHECK(sizes[3U * bit] == power - 1U);
+        CHECK(sizes[3U * bit + 1U] == power);
+        CHECK(sizes[3U * bit + 2U] == power + 1U);
+    }
+}
+
 TEST_CASE("threads that hand blocks to each other are in order, and no call is lost")
 {
     constexpr unsigned THREADS = 4, CALLS = 20000, PLACES = 64;

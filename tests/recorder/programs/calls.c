@@ -99,6 +99,14 @@ static void *hand_over(void *which)
     return NULL;
 }
 
+static void *hand_over_endlessly(void *which)
+{
+    for (;;) {
+        (void)hand_over(which);
+    }
+    return NULL;
+}
+
 static void *once(void *which)
 {
     free(used(malloc(40000U + (size_t)(uintptr_t)which)));
@@ -146,6 +154,19 @@ static void short_threads(void)
         pthread_t thread;
         expect(pthread_create(&thread, NULL, once, (void *)(uintptr_t)i) == 0, "pthread_create\n");
         (void)pthread_join(thread, NULL);
+    }
+}
+
+/* Threads that hand blocks over, and others that begin and end, until the program is killed. */
+static void endless(void)
+{
+    for (size_t i = 0; i < THREADS; i++) {
+        pthread_t thread;
+        expect(pthread_create(&thread, NULL, hand_over_endlessly, (void *)(uintptr_t)i) == 0, "pthread_create\n");
+    }
+    say("ready\n");
+    for (;;) {
+        short_threads();
     }
 }
 
@@ -237,6 +258,8 @@ int main(int argc, char **argv)
         forms();
     } else if (strcmp(mode, "threads") == 0) {
         threads();
+    } else if (strcmp(mode, "endless") == 0) {
+        endless();
     } else if (strcmp(mode, "short_threads") == 0) {
         short_threads();
     } else if (strcmp(mode, "forks") == 0) {
