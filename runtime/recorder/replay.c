@@ -30,6 +30,7 @@
 #include "subject.h"
 
 #include "bench.h"
+#include "resident.h"
 #include "trace_ops.h"
 
 /* What malloc promises without being asked. */
@@ -391,18 +392,13 @@ static void time_passes(const char *path, size_t passes)
     }
 }
 
-/* Bytes of this process that are in memory now. The kernel's quick counters are off by dozens of pages; this isn't. */
 static size_t resident(void)
 {
-    static char text[4096];
-    const int file = open("/proc/self/smaps_rollup", O_RDONLY | O_CLOEXEC);
-    const ssize_t got = (file < 0) ? -1 : read(file, text, sizeof text - 1U);
-    const char *const line = (got > 0) ? strstr(text, "Rss:") : NULL;
-    if (line == NULL) {
-        refuse("can't be read", "/proc/self/smaps_rollup");
+    const size_t found = resident_bytes();
+    if (found == SIZE_MAX) {
+        refuse("can't be read", RESIDENT_FILE);
     }
-    (void)close(file);
-    return (size_t)strtoull(line + 4, NULL, 10) * 1024U;
+    return found;
 }
 
 /* Bytes and blocks in use after some entries, kept up from sample to sample. */

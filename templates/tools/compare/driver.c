@@ -14,7 +14,6 @@
  * Which allocator it is stands in subject.h. Nothing here allocates: what is seen of the heap is the pattern's doing. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +25,7 @@
 
 #include "bench.h"
 #include "latency.h"
+#include "resident.h"
 
 typedef enum batch_order { ORDER_SAME, ORDER_REVERSED, ORDER_SHUFFLED, ORDERS } batch_order;
 
@@ -89,19 +89,13 @@ static size_t events;           /* calls so far, where they are counted */
 static enum { TIMING, COUNTING_EVENTS, WATCHING_MEMORY } observing;
 static size_t most_resident, live_then;
 
-/* Bytes of this process's own that are in memory now; pages of programs and libraries aren't among them. The kernel's quick
- * counters are off by dozens of pages, these aren't. */
 static size_t resident(void)
 {
-    static char text[4096];
-    const int file = open("/proc/self/smaps_rollup", O_RDONLY | O_CLOEXEC);
-    const ssize_t got = (file < 0) ? -1 : read(file, text, sizeof text - 1U);
-    const char *const line = (got > 0) ? strstr(text, "\nAnonymous:") : NULL;
-    if (line == NULL) {
-        refuse("can't be read", "/proc/self/smaps_rollup");
+    const size_t found = resident_bytes();
+    if (found == SIZE_MAX) {
+        refuse("can't be read", RESIDENT_FILE);
     }
-    (void)close(file);
-    return (size_t)strtoull(line + strlen("\nAnonymous:"), NULL, 10) * 1024U;
+    return found;
 }
 
 uint64_t compare_now(void)
