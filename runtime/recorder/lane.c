@@ -57,6 +57,7 @@ static struct {
 LANE_THREAD struct lane *lane_own;
 static LANE_THREAD struct lane *kept; /* the thread's lane, also while it is being written to */
 static LANE_THREAD uint32_t own_thread;
+static LANE_THREAD bool leaving; /* the thread ends: it has a lane for one call at a time */
 static struct lane no_lane_yet; /* kept by a thread that is about to take one */
 
 static void lock(void)
@@ -296,19 +297,34 @@ static bool enter_process(uint32_t parent)
     return true;
 }
 
-static void give_back(void *taken)
+static void put_idle(struct lane *lane)
 {
-    struct lane *const lane = taken;
-    if (!atomic_load(&recorder.process->lives) || (lane_own != lane)) {
-        return; /* of the parent, before fork */
-    }
     lane_own = NULL;
     lock();
     lane->next_idle = recorder.process->idle;
     recorder.process->idle = lane;
     unlock();
     tick(); /* what others do from here on is behind what this thread did */
-    kept = NULL; /* calls that other destructors still make take a lane again */
+    kept = NULL;
+}
+
+/* The end of a thread, as far as we are told. Destructors that come later, and the C library, call free after it. */
+static void give_back(void *taken)
+{
+    struct lane *const lane = taken;
+    leaving = true;
+    if (atomic_load(&recorder.process->lives) && (lane_own == lane)) { /* else of the parent, before fork */
+        put_idle(lane);
+    }
+}
+
+void lane_done(void)
+{
+    if (leaving && (lane_own != NULL)) {
+        const int error = errno;
+        put_idle(lane_own);
+        errno = error;
+    }
 }
 
 static void *wiped_pages(size_t bytes)
@@ -348,7 +364,7 @@ static struct lane *take_lane(void)
         lane->block_bytes = FIRST_BLOCK;
     }
     lane->ticks = &recorder.header->tick;
-    if (recorder.has_key) {
+    if (recorder.has_key && !leaving) {
         (void)pthread_setspecific(recorder.key, lane);
     }
     tick(); /* what others do from here on is behind what they did so far */

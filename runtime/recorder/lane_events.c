@@ -35,6 +35,7 @@ void lane_slow_allocated(enum trace_op op, size_t align, size_t size, const void
     } else {
         put_allocated(lane, op, align, size, result);
     }
+    lane_done();
 }
 
 void lane_slow_let_go(enum trace_op op, const void *pointer)
@@ -42,6 +43,7 @@ void lane_slow_let_go(enum trace_op op, const void *pointer)
     struct lane *const lane = enter_slow(pointer);
     if (lane != NULL) {
         put_let_go(lane, op, pointer);
+        lane_done();
     }
 }
 
@@ -50,6 +52,7 @@ void lane_slow_reallocated(enum trace_op op, const void *old, size_t size, const
     struct lane *const lane = enter_slow(result);
     if (lane != NULL) {
         put_reallocated(lane, op, old, size, result);
+        lane_done();
     }
 }
 

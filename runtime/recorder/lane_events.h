@@ -220,7 +220,9 @@ ALWAYS void put_reallocated(struct lane *lane, enum trace_op op, const void *old
         put_address(lane, &event, result);
     } else {
         put_address(lane, &event, old);
-        if (result == NULL) {
+        if (result == old) {
+            event.first |= TRACE_STAYS;
+        } else if (result == NULL) {
             event.first |= TRACE_GONE;
         } else {
             put_difference(lane, &event, (uint64_t)(uintptr_t)result);

@@ -40,4 +40,7 @@ LANE_SLOW struct lane *lane_begin(void);               /* where lane_own is NULL
 LANE_SLOW struct lane *lane_attend(struct lane *lane); /* where it is at its soft end, or there was a tick */
 LANE_SLOW bool lane_claim(struct lane *lane, uint32_t *owner);
 
+/* After a call that was written slowly, as all of a thread that ends are: its lane is given back. */
+LANE_SLOW void lane_done(void);
+
 #endif

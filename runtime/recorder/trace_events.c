@@ -130,8 +130,13 @@ static bool decode_realloc(struct lane *lane, unsigned first)
     struct trace_event *const event = &lane->event;
     const bool fresh = (first & TRACE_FRESH) != 0U;
     const bool gone = (first & TRACE_GONE) != 0U;
-    if ((fresh && gone) || !get(lane, &event->size)) {
+    if (!get(lane, &event->size)) {
         return false;
+    }
+    if (fresh && gone) { /* it stays */
+        const bool found = get_address(lane, first, &event->old);
+        event->address = event->old;
+        return found;
     }
     if (fresh) {
         return get_address(lane, first, &event->address);

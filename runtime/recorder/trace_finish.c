@@ -42,9 +42,15 @@ bool trace_create(const char *path, struct trace_error *error)
     return true;
 }
 
-/* A process that left no sign of its end may be running still. */
-static bool still_runs(const struct trace_process *process)
+/* A process that left no sign of its end may be running still; as the image that it last began with exec. */
+static bool still_runs(const struct trace *trace, uint32_t number)
 {
+    const struct trace_process *const process = &trace_process_of(trace, number)->record;
+    for (size_t i = 0; i < trace->process_count; i++) {
+        if ((trace->processes[i].number > number) && (trace->processes[i].record.pid == process->pid)) {
+            return false;
+        }
+    }
     return (process->ended == TRACE_CUT) && ((kill((pid_t)process->pid, 0) == 0) || (errno == EPERM));
 }
 
@@ -57,7 +63,7 @@ static bool payload_of(const struct trace *trace, const struct trace_block *bloc
     *used = block->room;
     if (block->header.kind == TRACE_PROCESS) {
         *process = trace_process_of(trace, block->header.process)->record;
-        process->ended = still_runs(process) ? (uint32_t)TRACE_STILL_RAN : process->ended;
+        process->ended = still_runs(trace, block->header.process) ? (uint32_t)TRACE_STILL_RAN : process->ended;
         return true;
     }
     return (block->header.state == TRACE_BLOCK_CLOSED) || trace_measure_block(block, used, &events, error);

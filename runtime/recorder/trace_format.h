@@ -139,6 +139,7 @@ enum trace_op {
 #define TRACE_RECENT  0x20U /* the first address is in the lane's table of recent ones: one byte, its place there */
 #define TRACE_FRESH   0x40U /* realloc of NULL: no old address */
 #define TRACE_GONE    0x80U /* free of NULL; realloc to no bytes, which freed: no new address */
+#define TRACE_STAYS   (TRACE_FRESH | TRACE_GONE) /* realloc that did not move: the new address is the old one */
 
 /*
  * The rest of an event, in this order. Numbers are varints: seven bits a byte, the lowest first.
@@ -146,8 +147,8 @@ enum trace_op {
  *   free, leaves          address, unless GONE
  *   malloc, calloc, ...   size in bytes (the product, for those with two factors), address
  *   aligned forms         log2 of the alignment as a byte, size, address
- *   realloc...            size, old address unless FRESH, new address unless GONE; the second address is always written
- *                         as a difference. One with an old address was begun by a LEAVES of that address, and ends here
+ *   realloc...            size, old address unless FRESH, new address unless GONE; only the old one where it STAYS. The
+ *                         second address is always written as a difference. One with an old address was begun by a LEAVES of that address, and ends here
  *   failed                operation as a byte; log2 of the alignment as a byte, if it is an aligned form; size; the old
  *                         address, if it is a realloc and not FRESH
  *   time, stamp           the difference

@@ -146,7 +146,7 @@ def test_threads_that_are_killed_at_any_moment(calls: Path, tmp_path: Path, seco
 @pytest.mark.parametrize("arenas", ["1", "8"])
 def test_of_a_process_that_still_runs_there_is_a_whole_beginning(calls: Path, tmp_path: Path, arenas: str) -> None:
     """Its lanes are read one after the other while it writes on."""
-    told = record(tmp_path / "t", "sh", "-c", f"{calls / 'calls'} endless >/dev/null & sleep 0.4", env={"MALLOC_ARENA_MAX": arenas})
+    told = record(tmp_path / "t", "sh", "-c", f"{calls / 'calls'} endless >/dev/null 2>&1 & sleep 0.4", env={"MALLOC_ARENA_MAX": arenas})
     processes = json.loads(tree.lamina("trace-report", tmp_path / "t", "--processes", "--json"))
     running = [p for p in processes if p["ended"] == "running"]
     for process in running:
@@ -163,6 +163,16 @@ def test_short_threads_share_the_file(calls: Path, tmp_path: Path) -> None:
     assert [c["size"] for c in own] == [40000 + i // 2 for i in range(400)]
     assert len({c["thread"] for c in own}) == 200
     assert trace.stat().st_size < 30000
+
+
+def test_what_a_thread_still_frees_at_its_end_takes_no_lane(calls: Path, tmp_path: Path) -> None:
+    """The C library does so, after the thread has given its lane back."""
+    trace = tmp_path / "open"
+    tool("create", trace)
+    recorder = next(Path(os.environ["XDG_CACHE_HOME"]).glob("lamina/tools/*/recorder.so"))
+    tree.run(calls / "calls", "short_threads", env={"LD_PRELOAD": str(recorder), "LAMINA_RECORD": str(trace)})
+    assert trace.stat().st_size < 200000  # 200 lanes would have 16 KiB each
+    assert json.loads(tool("show", trace))["events"] > 400
 
 
 def test_fork(calls: Path, tmp_path: Path) -> None:

@@ -120,6 +120,7 @@ TEST_CASE("what a lane writes is what the reader reads, 64-bit sizes included")
         allocated(0x7FFF12345678, 1);
         allocated(0x10, SIZE_MAX);
         allocated(0x10000, std::size_t{1} << 40U, TRACE_ALIGNED_ALLOC, std::size_t{1} << 30U);
+        reallocated(0x10, 76, 0x10);
         reallocated(0x10, 77, 0x30);
         reallocated(0x30, 78, 0);
         reallocated(0, 79, 0);
@@ -131,7 +132,8 @@ TEST_CASE("what a lane writes is what the reader reads, 64-bit sizes included")
     const auto found = recording.read();
     CHECK(found.error.empty());
     CHECK(found.calls == std::vector<std::string>{"alloc 0 1", "alloc 1 18446744073709551615", "alloc 2 1099511627776",
-                                                  "resize 1 77", "fails 78", "fails 79", "nothing 0", "free 1 77", "free 0 1",
+                                                  "resize 1 76", "resize 1 77",
+                                                  "fails 78", "fails 79", "nothing 0", "free 1 77", "free 0 1",
                                                   "fails 18446744073709551614"});
     CHECK(found.raw[2].align == std::size_t{1} << 30U);
 }
