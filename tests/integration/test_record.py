@@ -474,6 +474,12 @@ def test_a_page_fits_a_narrow_screen(tmp_path: Path) -> None:
     assert found and found.group(1) == "true" and int(found.group(2)) >= 4 and found.group(3) == "true", shown[-500:]
 
 
+def test_no_place_for_the_page(tmp_path: Path) -> None:
+    assert f"-o {tmp_path}: it is a folder" in tree.lamina("trace-report", TRACES[0], "-o", tmp_path, status=4)
+    assert "nothing can be written to" in tree.lamina("trace-report", TRACES[0], "-o", tmp_path / "no" / "page.html", status=4)
+    assert "-o: it names no file" in tree.lamina("trace-report", TRACES[0], "-o", "", status=2)
+
+
 def test_no_matplotlib_is_told(tmp_path: Path) -> None:
     (tmp_path / "matplotlib.py").write_text("raise ImportError('not here')\n")
     done = subprocess.run([tree.PYTHON, "-m", "lamina", "trace-report", str(TRACES[0]), "-o", str(tmp_path / "r.html")], capture_output=True,
