@@ -246,7 +246,7 @@ void mend(Bytes &bytes)
 void survive(const Bytes &bytes)
 {
     std::vector<std::uint64_t> copy((bytes.size() + 7U) / 8U);
-    std::memcpy(copy.data(), bytes.data(), bytes.size());
+    std::copy(bytes.begin(), bytes.end(), reinterpret_cast<unsigned char *>(copy.data()));
     for (const bool partial : {false, true}) {
         trace_error error = {};
         trace *const opened = trace_open_memory(copy.data(), bytes.size(), partial, &error);
@@ -321,7 +321,7 @@ TEST_CASE("a summary's numbers are those of the calls")
     std::vector<std::uint64_t> copy;
     const Bytes bytes = everything().bytes();
     copy.resize((bytes.size() + 7U) / 8U);
-    std::memcpy(copy.data(), bytes.data(), bytes.size());
+    std::copy(bytes.begin(), bytes.end(), reinterpret_cast<unsigned char *>(copy.data()));
     trace_error error = {};
     trace *const opened = trace_open_memory(copy.data(), bytes.size(), false, &error);
     REQUIRE(opened != nullptr);

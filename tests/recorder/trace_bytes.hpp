@@ -13,6 +13,7 @@
 
 #include "trace_calls.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <fstream>
@@ -236,7 +237,7 @@ inline Reading read(const Bytes &bytes, std::uint32_t process = 0, bool partial 
     trace_error error = {};
     // A copy of exactly this size, so that a sanitizer sees a step beyond the end; of words, since a trace is aligned.
     std::vector<std::uint64_t> copy((bytes.size() + 7U) / 8U);
-    std::memcpy(copy.data(), bytes.data(), bytes.size());
+    std::copy(bytes.begin(), bytes.end(), reinterpret_cast<unsigned char *>(copy.data()));
     trace *const opened = trace_open_memory(copy.data(), bytes.size(), partial, &error);
     if (opened == nullptr) {
         out.error = error.text;
