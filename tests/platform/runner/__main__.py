@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import resource
 import subprocess
 import sys
@@ -72,6 +73,17 @@ def chosen(only: tuple[str, ...]) -> list[Platform]:
     return out
 
 
+def the_page() -> str:
+    """From the last result of each platform, none of which may be missing, failed, quick, or of another tree."""
+    stored = [load(platform.name) for platform in platforms()]
+    missing = [p.name for p, r in zip(platforms(), stored)
+               if r is None or r.state not in ("passed", "built") or not r.whole or r.stale]
+    if missing:
+        raise click.ClickException("the page needs a run of each platform, of the runtime, the suite and the stacks as they are "
+                                   "now, without --quick and without failures; it lacks " + ", ".join(missing))
+    return page.text(platforms(), [r for r in stored if r])
+
+
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--list", "listed", is_flag=True, help="Show the platforms and what each lacks here; run nothing.")
 @click.option("--only", multiple=True, metavar="NAME", help="Only platforms whose name begins so; may be repeated.")
@@ -81,9 +93,11 @@ def chosen(only: tuple[str, ...]) -> list[Platform]:
 @click.option("--require", is_flag=True, help="A platform that would be skipped has failed.")
 @click.option("--markdown", type=click.Path(path_type=Path), metavar="FILE", help="Write the page of results; with --only or "
               "--everyday, the other platforms' last results are taken.")
-@click.option("--page-only", is_flag=True, help="Write the page from the last results; run nothing.")
+@click.option("--compare", type=click.Path(path_type=Path, exists=True), metavar="FILE", help="The page of results differs from "
+              "this one: failed.")
+@click.option("--page-only", is_flag=True, help="Take the last results; run nothing.")
 def main(listed: bool, needs: bool, only: tuple[str, ...], everyday: bool, quick: bool, require: bool, markdown: Path | None,
-         page_only: bool) -> None:
+         compare: Path | None, page_only: bool) -> None:
     """Show the runtime and the example stacks to work on each platform."""
     selected = [platform for platform in chosen(only) if platform.everyday or not everyday]
     if listed:
@@ -102,13 +116,16 @@ def main(listed: bool, needs: bool, only: tuple[str, ...], everyday: bool, quick
     if results:
         click.echo(f"platforms: {count['passed']} passed, {count['built']} built, {count['failed']} failed, "
                    f"{count['skipped']} skipped")
-    if markdown:
-        stored = [load(platform.name) for platform in platforms()]
-        missing = [p.name for p, r in zip(platforms(), stored) if r is None or r.state not in ("passed", "built") or not r.whole]
-        if missing:
-            raise click.ClickException("the page needs a run of each platform, without --quick and without failures; it lacks "
-                                       + ", ".join(missing))
-        markdown.write_text(page.text(platforms(), [r for r in stored if r]), encoding="utf-8")
+    if markdown or compare:
+        written = the_page()
+        if markdown:
+            markdown.write_text(written, encoding="utf-8")
+        if compare:
+            differences = difflib.unified_diff(compare.read_text(encoding="utf-8").splitlines(), written.splitlines(), str(compare),
+                                               "these results", lineterm="", n=0)
+            if lines := list(differences):
+                raise click.ClickException(f"{compare} is not what was found; tests/platform/run --markdown {compare} writes it\n"
+                                           + "\n".join(lines[:40]))
     if count["failed"] or (require and count["skipped"]):
         sys.exit(FAILED)
     if count["skipped"]:

@@ -17,6 +17,7 @@ from lamina.pipeline import Options, render_stack, stacks_of
 from lamina.standalone import FOLDERS
 from lamina.targets import TARGETS
 
+from . import expected
 from .platforms import ROOT, SUITE, Platform
 
 RUNTIME = ROOT / "runtime"
@@ -71,36 +72,44 @@ def parts(platform: Platform) -> list[Path]:
     return found
 
 
-def compile_all(platform: Platform, sources: list[Path], folder: Path, exe: str, extra: list[str], hosted_extra: bool) -> Path:
-    """Objects in parallel, then the program. Everything is compiled with warnings as errors."""
+def _environment(platform: Platform) -> dict[str, str]:
+    return {"ZIG_GLOBAL_CACHE_DIR": str(platform.folder / "zig"), "ZIG_LOCAL_CACHE_DIR": str(platform.folder / "zig")}
+
+
+def compile_one(platform: Platform, source: Path, target: Path, extra: list[str]) -> None:
+    """One object. Everything is compiled with warnings as errors."""
+    table = ["-DLAMINA_OS_TABLE=1"] if TARGETS[platform.target].hosted else []
+    short = source.relative_to(ROOT) if source.is_relative_to(ROOT) else source.name
+    run([*platform.words(platform.cc), "-std=c11", "-O1", "-g0", *WARNINGS, *platform.words(platform.flags), *table,
+         f"-I{RUNTIME / 'include'}", f"-I{RUNTIME / 'testing' / 'include'}", f"-I{SUITE}", *extra,
+         *(f"-I{path}" for path in runtime_folders(platform)), "-c", os.path.relpath(source, ROOT), "-o", str(target)], ROOT,
+        f"{short} does not compile", _environment(platform))
+
+
+def link(platform: Platform, objects: list[Path], out: Path) -> None:
+    runtime = TARGETS[platform.target].runtime
+    threads = ["-pthread"] if runtime == "linux" else []
+    static = ["-static"] if runtime in ("linux", "windows") else []
+    run([*platform.words(platform.cc), *static, *map(str, objects), *platform.words(platform.link), *threads,
+         *platform.words(platform.libraries), "-o", str(out)], out.parent, f"{out.name} does not link", _environment(platform))
+
+
+def compile_all(platform: Platform, sources: list[Path], folder: Path, exe: str, extra: list[str]) -> Path:
+    """Objects in parallel, then the program, which also holds what is expected of the platform."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    hosted = TARGETS[platform.target].hosted
-    table = ["-DLAMINA_OS_TABLE=1"] if hosted else []
-    common = [*platform.words(platform.cc), "-std=c11", "-O1", "-g0", *WARNINGS, *platform.words(platform.flags), *table,
-              f"-I{RUNTIME / 'include'}", f"-I{RUNTIME / 'testing' / 'include'}", f"-I{SUITE}", *extra, *(f"-I{path}" for path in runtime_folders(platform))]
-    environment = {"ZIG_GLOBAL_CACHE_DIR": str(platform.folder / "zig"), "ZIG_LOCAL_CACHE_DIR": str(platform.folder / "zig")}
-    objects = [folder / f"{i}-{source.stem}.o" for i, source in enumerate(sources)]
-
-    def one(pair: tuple[Path, Path]) -> None:
-        source, target = pair
-        short = source.relative_to(ROOT) if source.is_relative_to(ROOT) else source.name
-        run([*common, "-c", os.path.relpath(source, ROOT), "-o", str(target)], ROOT, f"{short} does not compile", environment)
-
+    (folder / "expected.c").write_text(expected.source(platform), encoding="utf-8")
+    pairs = [(source, folder / f"{i}-{source.stem}.o") for i, source in enumerate([*sources, folder / "expected.c"])]
     with ThreadPoolExecutor(JOBS) as pool:
-        list(pool.map(one, zip(sources, objects)))
-    threads = ["-pthread"] if hosted and TARGETS[platform.target].runtime == "linux" else []
-    static = ["-static"] if TARGETS[platform.target].runtime in ("linux", "windows") else []
-    out = folder / exe
-    run([*platform.words(platform.cc), *static, *map(str, objects), *platform.words(platform.link), *threads,
-         *platform.words(platform.libraries), "-o", str(out)], folder, f"{exe} does not link", environment)
-    return out
+        list(pool.map(lambda pair: compile_one(platform, *pair, extra), pairs))
+    link(platform, [target for _, target in pairs], folder / exe)
+    return folder / exe
 
 
 def suite(platform: Platform) -> Built:
     """The suite of the glue."""
     sources = [*runtime_sources(platform), SUITE / "suite.c", *host_sources(platform), *parts(platform)]
-    return Built(compile_all(platform, sources, platform.folder / "suite", "suite.exe", [], True))
+    return Built(compile_all(platform, sources, platform.folder / "suite", "suite.exe", []))
 
 
 def specs(platform: Platform) -> list[str]:
@@ -135,11 +144,13 @@ def stacks(platform: Platform) -> Built:
     folder, found, refused = generate(platform)
     taken = [stack.name for stack in found]
     subjects = [f"{name}_{form}_subject" for name in taken for form in ("flat", "generic")]
+    places = ["true" if stack.find("numa") else "false" for stack in found for _ in ("flat", "generic")]
     text = '#include "lamina/testing/subject.h"\n\nextern const lamina_subject *const platform_subjects[];\n' \
-        "extern const size_t platform_subject_count;\n\n"
+        "extern const bool platform_places[];\nextern const size_t platform_subject_count;\n\n"
     text += "".join(f"extern const lamina_subject {name};\n" for name in subjects)
     text += "\nconst lamina_subject *const platform_subjects[] = {\n" + "".join(f"    &{name},\n" for name in subjects)
-    text += "};\nconst size_t platform_subject_count = sizeof platform_subjects / sizeof platform_subjects[0];\n"
+    text += f"}};\nconst bool platform_places[] = {{{', '.join(places)}}};\n"
+    text += "const size_t platform_subject_count = sizeof platform_subjects / sizeof platform_subjects[0];\n"
     (folder / "subjects.c").write_text(text, encoding="utf-8")
     sources = [*runtime_sources(platform), SUITE / "suite.c", *host_sources(platform), SUITE / "part_stacks.c",
                folder / "subjects.c"]
@@ -147,7 +158,7 @@ def stacks(platform: Platform) -> Built:
         sources += [folder / name / file for file in (f"{name}.c", f"{name}_generic.c", f"test_{name}_flat.c",
                                                        f"test_{name}_generic.c")]
     includes = [f"-I{folder / name}" for name in taken]
-    exe = compile_all(platform, sources, platform.folder / "stacks", "stacks.exe", ["-DSUITE_STACKS=1", *includes], True)
+    exe = compile_all(platform, sources, platform.folder / "stacks", "stacks.exe", ["-DSUITE_STACKS=1", *includes])
     return Built(exe, tuple(taken), tuple(refused), tuple(stack.name for stack in found if stack.find("numa")))
 
 

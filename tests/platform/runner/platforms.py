@@ -66,8 +66,12 @@ class Platform:
     here: bool = False
     #: Whether the C++ tests of the stacks are built and run as well.
     catch2: bool = False
-    #: What the emulator lacks, in the words of suite/suite.h.
-    cannot: tuple[str, ...] = ()
+    #: The emulator, by its name in emulators.yaml, which says what it can't do.
+    under: str = ""
+    #: What can't be done here, the emulator's entries first: see emulators.yaml.
+    cannot: tuple[dict[str, Any], ...] = ()
+    #: Abilities that depend on the machine, whose kernel the suite asks directly.
+    asks: tuple[str, ...] = ()
     #: Specs of the suite's folder that are tested with the examples.
     specs: tuple[str, ...] = ()
     needs: tuple[dict[str, str], ...] = field(default_factory=tuple)
@@ -78,7 +82,7 @@ class Platform:
 
     def words(self, text: str) -> list[str]:
         """A command of the file as words, with the tools where they were found."""
-        out = shlex.split(text.replace("{suite}", str(SUITE)))
+        out = shlex.split(text.replace("{suite}", str(SUITE)).replace("{standins}", str(HERE / "standins")))
         if out and out[0] == "zig":
             out[0] = find_zig() or "zig"
         return out
@@ -106,7 +110,9 @@ class Platform:
 
 def read(path: Path) -> Platform:
     data: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    for name in ("needs", "cannot", "specs"):
+    emulators: dict[str, list[dict[str, Any]]] = yaml.safe_load((HERE / "emulators.yaml").read_text(encoding="utf-8"))
+    data["cannot"] = [*(emulators[data["under"]] if "under" in data else ()), *data.get("cannot", ())]
+    for name in ("needs", "cannot", "asks", "specs"):
         data[name] = tuple(data.get(name, ()))
     return Platform(name=path.stem, **data)
 

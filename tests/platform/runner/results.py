@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
+from . import revision
 from .platforms import build_root
 
 _CASE = re.compile(r"(ok|failed|skipped) ([\w ]+?) \| (.*)")
+_ASKED = re.compile(r"asked ([^|]+?) \| (.*)")
 _FINDS = re.compile(r"finds ([\w ]+?) \| (.*)")
 _END = re.compile(r"suite: (\d+) ok, (\d+) failed, (\d+) skipped")
 
@@ -24,6 +26,8 @@ class Result:
     failed: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     finds: dict[str, list[str]] = field(default_factory=dict)
+    #: What the machine's kernel answered, of the abilities that depend on it.
+    asked: dict[str, str] = field(default_factory=dict)
     #: Stacks whose tests ran in C, whose C++ tests ran, and which the target refuses.
     stacks: list[str] = field(default_factory=list)
     catch2: list[str] = field(default_factory=list)
@@ -33,6 +37,13 @@ class Result:
     processor_seconds: float = 0.0
     #: Whether the stacks' C++ tests were asked for.
     whole: bool = False
+    #: Of what it is true: see revision.py.
+    glue: str = field(default_factory=revision.glue)
+    emitted: str = field(default_factory=revision.stacks)
+
+    @property
+    def stale(self) -> bool:
+        return (self.glue, self.emitted) != (revision.glue(), revision.stacks())
 
     @property
     def passed_cases(self) -> int:
@@ -44,7 +55,7 @@ class Result:
         stack = ""
         for line in text.splitlines():
             line = line.strip("\r")
-            case, finds = _CASE.fullmatch(line), _FINDS.fullmatch(line)
+            case, finds, asked = _CASE.fullmatch(line), _FINDS.fullmatch(line), _ASKED.fullmatch(line)
             if line.startswith("stack "):
                 stack = line[6:] + ": "
             elif case:
@@ -54,6 +65,8 @@ class Result:
                     self.ok.setdefault(ability, []).append(stack + sentence)
                 else:
                     getattr(self, how).append(f"{ability}: {stack}{sentence}")
+            elif asked:
+                self.asked[asked.group(1)] = asked.group(2)
             elif finds:
                 found = self.finds.setdefault(finds.group(1), [])
                 if finds.group(2) not in found:
@@ -87,5 +100,7 @@ class Result:
 
 
 def load(name: str) -> Result | None:
+    """The last result, if there is one that this version of the runner wrote."""
     path = build_root() / "results" / f"{name}.json"
-    return Result(**json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
+    data = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return Result(**data) if data.keys() == {item.name for item in fields(Result)} else None

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Callable, Iterator
 
 from . import build
+from .expected import REFUSED, expectations
 from .machine import boot
 from .platforms import Platform
 from .results import Result
@@ -33,18 +34,18 @@ def said(command: list[str], seconds: int, environment: dict[str, str] | None = 
 
 def direct(platform: Platform, result: Result, quick: bool) -> None:
     emulator = platform.words(platform.emulator)
-    cannot = {"LAMINA_SUITE_CANNOT": ",".join(platform.cannot)}
-    text, status = said([*emulator, str(build.suite(platform).exe)], SUITE_SECONDS, cannot)
+    text, status = said([*emulator, str(build.suite(platform).exe)], SUITE_SECONDS)
     result.take(text, status, "the suite")
     built = build.stacks(platform)
-    text, status = said([*emulator, str(built.exe)], SUITE_SECONDS, cannot)
+    text, status = said([*emulator, str(built.exe)], SUITE_SECONDS)
     result.take(text, status, "the stacks' tests in C")
     result.stacks, result.refused = list(built.stacks), list(built.refused)
     if platform.catch2 and not quick:
         # Under an emulator signals, not time, tell that something hangs; a tenth of the steps is long enough there.
         environment = {"LAMINA_TEST_STEPS": "160", "LAMINA_TEST_SEED": "1"} if emulator else {}
-        wanted = tuple(name for name in built.stacks if "memory policies" not in platform.cannot or name not in built.placed)
-        result.skipped += [f"stacks: {name}, in C++ | the emulator has no memory policies"
+        policies = expectations(platform)["memory policies of a range"]
+        wanted = tuple(name for name in built.stacks if policies.how != REFUSED or name not in built.placed)
+        result.skipped += [f"stacks: {name}, in C++ | {policies.why}"
                            for name in built.stacks if name not in wanted]
         programs = build.catch2(platform, wanted)
         with ThreadPoolExecutor(build.JOBS) as pool:

@@ -66,22 +66,66 @@ bool host_faults(void *p, unsigned access)
     return faulted;
 }
 
-size_t host_mapped(void)
+static unsigned rights_of(const MEMORY_BASIC_INFORMATION *info)
 {
-    MEMORY_BASIC_INFORMATION info;
-    size_t total = 0U;
-    const unsigned char *at = NULL;
-    while (VirtualQuery(at, &info, sizeof info) == sizeof info) {
-        total += (info.State != MEM_FREE) ? info.RegionSize : 0U;
-        at = (const unsigned char *)info.BaseAddress + info.RegionSize;
-    }
-    return total;
+    const DWORD rights = info->Protect & 0xFFU;
+    const bool executes = (rights & (PAGE_EXECUTE | PAGE_EXECUTE_READ | PAGE_EXECUTE_READWRITE |
+                                     PAGE_EXECUTE_WRITECOPY)) != 0U;
+    const bool writes = (rights & (PAGE_READWRITE | PAGE_WRITECOPY | PAGE_EXECUTE_READWRITE |
+                                   PAGE_EXECUTE_WRITECOPY)) != 0U;
+    const bool reads = writes || ((rights & (PAGE_READONLY | PAGE_EXECUTE_READ)) != 0U);
+    return (info->State != MEM_COMMIT) ? 0U : (reads ? 1U : 0U) | (writes ? 2U : 0U) | (executes ? 4U : 0U);
 }
 
-bool host_cannot(const char *what)
+host_memory host_memory_now(void)
 {
-    (void)what;
+    host_memory out = {false, {0}, 0U};
+    MEMORY_BASIC_INFORMATION info;
+    const unsigned char *at = NULL;
+    while (VirtualQuery(at, &info, sizeof info) == sizeof info) {
+        if (info.State != MEM_FREE) {
+            out.told = true;
+            out.bytes[rights_of(&info)] += info.RegionSize;
+        }
+        at = (const unsigned char *)info.BaseAddress + info.RegionSize;
+    }
+    return out;
+}
+
+void *host_map_page(void)
+{
+    return VirtualAlloc(NULL, 4096U, MEM_RESERVE | MEM_COMMIT, PAGE_READONLY);
+}
+
+void host_unmap_page(void *p)
+{
+    (void)VirtualFree(p, 0U, MEM_RELEASE);
+}
+
+int host_rights(const void *p)
+{
+    MEMORY_BASIC_INFORMATION info;
+    return (VirtualQuery(p, &info, sizeof info) == sizeof info) ? (int)rights_of(&info) : -1;
+}
+
+bool host_has_flag(const void *p, const char *flag)
+{
+    (void)p;
+    (void)flag;
     return false;
+}
+
+bool host_has_name(const void *p, const char *name)
+{
+    (void)p;
+    (void)name;
+    return false;
+}
+
+int host_kernel_refuses(const char *ability)
+{
+    (void)ability;
+    return SUITE_UNTOUCHED;
 }
 
 typedef struct call {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The example stacks, flat and generic, where the C++ tests can't go: no C++ library, no processes, no system.
- * Fewer promises than there, but of every stack: what is served is aligned and apart, as much as was promised and
- * then NULL, comes back when freed, survives a random life in step with its twin, notices damage, and leaves
- * nothing mapped.
+ * The example stacks, flat and generic, where the C++ tests can't go: no C++ library, no processes, no
+ * system. Fewer promises than there, but of every stack: what is served is aligned and apart, as much as was
+ * promised and then NULL, comes back when freed, survives a random life in step with its twin, notices
+ * damage, and leaves nothing mapped.
  *
- * The runner writes the list of subjects, `platform_subjects`, for the stacks that the target has the layers for.
+ * The runner writes the list of subjects, `platform_subjects`, for the stacks that the target has the layers
+ * for.
  */
 #include "suite.h"
 
@@ -17,6 +18,7 @@
 #endif
 
 extern const lamina_subject *const platform_subjects[];
+extern const bool platform_places[]; /* of each: whether it asks for memory nodes */
 extern const size_t platform_subject_count;
 
 enum {
@@ -40,10 +42,13 @@ typedef struct block {
 static block blocks[2][BLOCKS];
 static LAMINA_ALIGNED(64) unsigned char handles[2][HANDLE_BYTES];
 
-/* What is mapped, where that is the subject's doing: the system's heap keeps what it once had. */
-static size_t mapped_beside(const lamina_subject *it)
+/* What is mapped is as before, where that is the subject's doing: the system's heap keeps what it once had.
+ */
+static void mapped_as(const lamina_subject *it, const host_memory *before)
 {
-    return ((it->flags & LAMINA_SUBJECT_UNBOUNDED) != 0U) ? 0U : host_mapped();
+    if ((it->flags & LAMINA_SUBJECT_UNBOUNDED) == 0U) {
+        EXPECT_MAPPED_AS(*before);
+    }
 }
 
 /* Brings the subject to life in one of the two handles; NULL when it can't be. */
@@ -102,7 +107,7 @@ static void serves(const lamina_subject *it)
 {
     CASE("stacks", "what is served is aligned and apart, as much as promised, and comes back when freed")
     {
-        const size_t before = mapped_beside(it);
+        const host_memory before = host_memory_now();
         void *const self = alive(it, 0U);
         EXPECT(self != NULL);
         if (self == NULL) {
@@ -112,7 +117,8 @@ static void serves(const lamina_subject *it)
         for (unsigned round = 0; round < 2U; round++) {
             const size_t count = fill(it, self, BLOCKS);
             EXPECT(count != 0U);
-            EXPECT((it->capacity == 0U) || (it->payload == 0U) || ((it->flags & LAMINA_SUBJECT_UNBOUNDED) != 0U) ||
+            EXPECT((it->capacity == 0U) || (it->payload == 0U) ||
+                   ((it->flags & LAMINA_SUBJECT_UNBOUNDED) != 0U) ||
                    (count == ((it->capacity < BLOCKS) ? it->capacity : (size_t)BLOCKS)) ||
                    ((it->held != 0U) && (round == 1U) && (count + it->held >= it->capacity)));
             for (size_t i = 0; i < count; i++) {
@@ -133,7 +139,7 @@ static void serves(const lamina_subject *it)
             EXPECT(is_content(it, self));
         }
         it->destroy(self);
-        EXPECT(mapped_beside(it) == before);
+        mapped_as(it, &before);
     }
 }
 
@@ -205,9 +211,10 @@ static void step_free(const side *s, size_t count, size_t victim)
 static void in_step(const lamina_subject *one, const lamina_subject *other)
 {
     const unsigned chance = LAMINA_SUBJECT_RANDOM | LAMINA_SUBJECT_SCATTERED;
-    CASE("stacks", "a random life: blocks stay whole, and the flat form and its twin show the same in each step")
+    CASE("stacks",
+         "a random life: blocks stay whole, and the flat form and its twin show the same in each step")
     {
-        const size_t before = mapped_beside(one);
+        const host_memory before = host_memory_now();
         const side sides[2] = {{one, alive(one, 0U), blocks[0]}, {other, alive(other, 1U), blocks[1]}};
         uint64_t state = 17U;
         size_t count = 0U;
@@ -222,9 +229,9 @@ static void in_step(const lamina_subject *one, const lamina_subject *other)
                 const bool served = step_alloc(&sides[0], count, random);
                 EXPECT(step_alloc(&sides[1], count, random) == served);
                 if (served) {
-                    EXPECT(
-                        ((one->flags & chance) != 0U) || (one->memory == NULL) ||
-                        (offset_in(&sides[0], blocks[0][count].at) == offset_in(&sides[1], blocks[1][count].at)));
+                    EXPECT(((one->flags & chance) != 0U) || (one->memory == NULL) ||
+                           (offset_in(&sides[0], blocks[0][count].at) ==
+                            offset_in(&sides[1], blocks[1][count].at)));
                     count++;
                 } else if ((one->reset != NULL) && (one->free == NULL)) {
                     one->reset(sides[0].self);
@@ -247,7 +254,7 @@ static void in_step(const lamina_subject *one, const lamina_subject *other)
         }
         one->destroy(sides[0].self);
         other->destroy(sides[1].self);
-        EXPECT(mapped_beside(one) == before);
+        mapped_as(one, &before);
     }
 }
 
@@ -288,7 +295,7 @@ static void survives(const lamina_subject *it)
 #if __STDC_HOSTED__
     CASE("stacks", "each call of the platform refused once: a status or NULL, and nothing left behind")
     {
-        const size_t before = mapped_beside(it);
+        const host_memory before = host_memory_now();
         unsigned k = 1U;
         bool more = true;
         for (; more && (k < 200U); k++) {
@@ -307,7 +314,7 @@ static void survives(const lamina_subject *it)
                 EXPECT(lamina_calls_failed() != 0U);
                 lamina_fail_off();
             }
-            EXPECT(mapped_beside(it) == before);
+            mapped_as(it, &before);
         }
         EXPECT(k < 200U);
     }
@@ -317,8 +324,8 @@ static void survives(const lamina_subject *it)
 }
 
 #if defined(__linux__) && __STDC_HOSTED__
-/* Stand-ins for a system that has memory policies and one node, so that the rest of a stack with a policy can be
- * tested under an emulator that has none. Where pages lie is not shown then, and the suite says so. */
+/* Stand-ins for a system that has memory policies and one node, so that the rest of a stack with a policy can
+ * be tested under an emulator that has none. Where pages lie is not shown then, and the suite says so. */
 static long place(void *at, unsigned long bytes, int mode, const unsigned long *words, unsigned long bits,
                   unsigned flags)
 {
@@ -362,15 +369,16 @@ static bool is_nowhere(const lamina_subject *it)
     return same == sizeof ending - 1U;
 }
 
-static void never_lives(const lamina_subject *it)
+static void never_lives(const lamina_subject *it, const char *sentence, int code)
 {
-    CASE("stacks", "a memory node that isn't there: init refuses, and nothing stays mapped")
+    CASE("stacks", sentence)
     {
-        const size_t before = mapped_beside(it);
+        const host_memory before = host_memory_now();
         lamina_set_last_os_error(SUITE_UNTOUCHED);
         EXPECT(it->init(handles[0]) == LAMINA_ERR_OS);
-        EXPECT(lamina_last_os_error() == LAMINA_OS_ERROR_INVALID);
-        EXPECT(mapped_beside(it) == before);
+        suite_expect_number(lamina_last_os_error(), code, __FILE__, (unsigned)__LINE__,
+                            "the code of the refusal");
+        mapped_as(it, &before);
     }
 }
 
@@ -384,10 +392,10 @@ void part_stacks(void)
     }
 #endif
 #if defined(__linux__) && __STDC_HOSTED__
-    if (host_cannot(CANNOT_PLACE)) {
-        lamina_os_calls.mbind = place;
-        lamina_os_calls.get_mempolicy = tell;
-        suite_finds("stacks", "memory policies by a stand-in, as the emulator has none");
+    const int no_policies = suite_expected("memory policies of a range");
+    if (no_policies != 0) {
+        suite_finds("stacks",
+                    "refused where the system has no memory policies; then with a stand-in for them");
     }
 #endif
     for (size_t i = 0; i < platform_subject_count; i++) {
@@ -406,9 +414,20 @@ void part_stacks(void)
             continue;
         }
         if (is_nowhere(it)) {
-            never_lives(it);
+            never_lives(it, "a memory node that isn't there: init refuses, and nothing stays mapped",
+                        LAMINA_OS_ERROR_INVALID);
             continue;
         }
+#if defined(__linux__) && __STDC_HOSTED__
+        if (platform_places[i] && (no_policies != 0)) {
+            lamina_os_calls = lamina_os_calls_default;
+            never_lives(
+                it, "a system without memory policies: init refuses with its code, and nothing stays mapped",
+                no_policies);
+            lamina_os_calls.mbind = place;
+            lamina_os_calls.get_mempolicy = tell;
+        }
+#endif
         serves(it);
         refuses(it);
         notices(it);

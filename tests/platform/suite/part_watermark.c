@@ -11,7 +11,7 @@ static void alone(size_t page)
     const size_t step = 4U * page;
     CASE("watermark", "all below it is usable, all above faults, it moves in whole steps")
     {
-        const size_t before = host_mapped();
+        const host_memory before = host_memory_now();
         EXPECT_WORKS(lamina_commit_init(&mark, 64U * page, 1U, step));
         EXPECT((mark.committed == 0U) && (mark.reserved == 64U * page) && host_faults(mark.base, HOST_READ));
         EXPECT_WORKS(lamina_commit_to(&mark, 1U));
@@ -29,7 +29,7 @@ static void alone(size_t page)
         EXPECT(mark.base[64U * page - 1U] == 0U);
         EXPECT_WORKS(lamina_commit_release(&mark));
         EXPECT_REFUSED(lamina_commit_release(&mark), LAMINA_OS_ERROR_INVALID);
-        EXPECT(host_mapped() == before);
+        EXPECT_MAPPED_AS(before);
     }
     CASE("watermark", "what makes no sense is refused, and the object is untouched")
     {
@@ -63,7 +63,7 @@ static void together(size_t page)
     CASE("watermark", "several threads grow it at once, and each may use what it was promised")
     {
         bool good[4] = {false, false, false, false};
-        const size_t before = host_mapped();
+        const host_memory before = host_memory_now();
         EXPECT_WORKS(lamina_commit_init(&mark, 256U * page, 1U, 3U * page));
         EXPECT(host_threads(4U, grow, good));
         EXPECT(good[0] && good[1] && good[2] && good[3]);

@@ -113,6 +113,102 @@ void suite_expect_number(int found, int expected, const char *file, unsigned lin
     }
 }
 
+/* Room for every ability of the compiler's table. */
+static bool was_asked[64];
+
+static bool same_text(const char *a, const char *b)
+{
+    size_t i = 0U;
+    while ((a[i] != '\0') && (a[i] == b[i])) {
+        i++;
+    }
+    return a[i] == b[i];
+}
+
+static void put_answer(const char *ability, int code)
+{
+    host_put("asked ");
+    host_put(ability);
+    if (code == 0) {
+        host_put(" | there");
+    } else {
+        host_put(" | refused with ");
+        put_signed(code);
+    }
+    host_put("\n");
+}
+
+int suite_expected(const char *ability)
+{
+    static int answers[64];
+    for (size_t i = 0; i < suite_expectation_count; i++) {
+        const suite_expectation *const it = &suite_expectations[i];
+        if (same_text(it->ability, ability)) {
+            if (!was_asked[i]) {
+                was_asked[i] = true;
+                answers[i] = (it->how == SUITE_WORKS)  ? 0
+                             : (it->how == SUITE_IDLE) ? SUITE_IDLE_CODE
+                             : (it->how == SUITE_ASK)  ? host_kernel_refuses(ability)
+                                                       : it->code;
+                if (it->how == SUITE_ASK) {
+                    put_answer(ability, answers[i]);
+                }
+            }
+            return answers[i];
+        }
+    }
+    suite_expect(false, __FILE__, (unsigned)__LINE__, ability); /* misspelt: no such ability */
+    return SUITE_UNTOUCHED;
+}
+
+void suite_expect_ability(const char *ability, bool works, const char *file, unsigned line, const char *call)
+{
+    const int code = suite_expected(ability);
+    suite_expect_number(works ? 1 : 0, (code <= 0) ? 1 : 0, file, line, call);
+    suite_expect_number(lamina_last_os_error(), (code <= 0) ? SUITE_UNTOUCHED : code, file, line, call);
+}
+
+bool suite_cannot(const char *what)
+{
+    bool out = false;
+    for (size_t i = 0; suite_shortcomings[i] != NULL; i++) {
+        out = out || same_text(suite_shortcomings[i], what);
+    }
+    return out;
+}
+
+void suite_expect_mapped(const host_memory *then, const char *file, unsigned line)
+{
+    const host_memory now_is = host_memory_now();
+    suite_expect(then->told && now_is.told, file, line, "what is mapped can be read");
+    for (size_t i = 0; i < sizeof then->bytes / sizeof then->bytes[0]; i++) {
+        static const char *const rights[16] = {
+            "KiB mapped ---p", "KiB mapped r--p", "KiB mapped -w-p", "KiB mapped rw-p",
+            "KiB mapped --xp", "KiB mapped r-xp", "KiB mapped -wxp", "KiB mapped rwxp",
+            "KiB mapped ---s", "KiB mapped r--s", "KiB mapped -w-s", "KiB mapped rw-s",
+            "KiB mapped --xs", "KiB mapped r-xs", "KiB mapped -wxs", "KiB mapped rwxs",
+        };
+        suite_expect_number((int)(now_is.bytes[i] >> 10U), (int)(then->bytes[i] >> 10U), file, line,
+                            rights[i]);
+    }
+    suite_expect_number((int)(now_is.locked >> 10U), (int)(then->locked >> 10U), file, line, "KiB locked");
+}
+
+#if __STDC_HOSTED__ && !defined(SUITE_STACKS) && !defined(SUITE_MACHINE)
+static void all_were_asked(void)
+{
+    CASE("abilities",
+         "each that the compiler's table names was asked for by a case above, and came out as expected")
+    {
+        EXPECT((suite_expectation_count > 0U) &&
+               (suite_expectation_count <= sizeof was_asked / sizeof was_asked[0]));
+        for (size_t i = 0; i < suite_expectation_count; i++) {
+            suite_expect(was_asked[i], __FILE__, (unsigned)__LINE__, suite_expectations[i].ability);
+        }
+    }
+}
+#endif
+
 void suite_skip(const char *why)
 {
     now.why_skipped = why;
@@ -161,6 +257,7 @@ int suite_main(void)
     part_refusals();
     part_ranges();
     part_failures();
+    all_were_asked();
 #else
     part_threads();
     part_random();

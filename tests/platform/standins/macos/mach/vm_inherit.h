@@ -1,0 +1,1 @@
+#include "system.h" /* VM_INHERIT_NONE */
