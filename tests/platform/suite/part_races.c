@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A watermark that several threads grow while the system refuses some of it: through the table of the testing
- * build, one commit or all from one on. No refusal moves it, none makes a gap, no page is promised to two, nothing
- * stays mapped.
+ * build, one commit or all from one on. No refusal moves it, none makes a gap, no page is promised to two,
+ * nothing stays mapped.
  */
 #include "suite.h"
 
@@ -31,8 +31,8 @@ static void meet(race *r, uint32_t meeting)
     }
 }
 
-/* Asks for pages until all are had or, where refusals don't end, until one comes. Each page belongs to whoever took
- * its number, and is written to once. */
+/* Asks for pages until all are had or, where refusals don't end, until one comes. Each page belongs to
+ * whoever took its number, and is written to once. */
 static void take_pages(race *r, unsigned i)
 {
     size_t number = lamina_atomic_fetch_add_size_relaxed(&r->next, 1U);
@@ -45,7 +45,8 @@ static void take_pages(race *r, unsigned i)
         const size_t seen = lamina_atomic_load_size_acquire(&r->mark.committed);
         /* It only rises, in whole steps; whoever is answered true has what it asked for, and no error. */
         r->good[i] = r->good[i] && (seen >= seen_before) && (seen % (STEP * r->page) == 0U) &&
-                     (!had || (seen >= need)) && (lamina_last_os_error() == (had ? SUITE_UNTOUCHED : REFUSED));
+                     (!had || (seen >= need)) &&
+                     (lamina_last_os_error() == (had ? SUITE_UNTOUCHED : REFUSED));
         seen_before = seen;
         if (had) {
             unsigned char *const mine = r->mark.base + number * r->page; /* faults where it isn't usable */
@@ -65,13 +66,13 @@ static void take_pages(race *r, unsigned i)
 static void body(unsigned i, void *context)
 {
     race *const r = (race *)context;
-    static size_t kept;
+    static host_memory kept;
     meet(r, 1U);
     if (i == 0U) {
-        kept = host_mapped();
+        kept = host_memory_now();
         EXPECT(lamina_commit_init(&r->mark, PAGES * r->page, 1U, STEP * r->page));
-        /* The injector makes the runtime forget the page size; what asking for it anew costs isn't counted as a
-         * commit. */
+        /* The injector makes the runtime forget the page size; what asking for it anew costs isn't counted as
+         * a commit. */
         lamina_fail_at(0U, 0);
         (void)lamina_os_page_size();
         const unsigned asking = lamina_calls_made();
@@ -99,7 +100,7 @@ static void body(unsigned i, void *context)
             EXPECT((owner <= THREADS) && (r->for_good || (owner != 0U)));
         }
         EXPECT(lamina_commit_release(&r->mark));
-        EXPECT(host_mapped() == kept);
+        EXPECT_MAPPED_AS(kept);
     }
     meet(r, 4U);
 }
@@ -138,7 +139,8 @@ void part_races(void)
             run(k, false, page);
         }
     }
-    CASE("watermark", "several threads grow it and the system runs dry: it stays where the last commit brought it")
+    CASE("watermark",
+         "several threads grow it and the system runs dry: it stays where the last commit brought it")
     {
         for (unsigned k = 1U; k <= 12U; k++) {
             run(k, true, page);

@@ -1,0 +1,1 @@
+#include "system.h" /* mach_task_self */

@@ -1,0 +1,1 @@
+#include "system.h" /* vm_region_recurse_64 */

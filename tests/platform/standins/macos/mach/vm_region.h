@@ -1,0 +1,1 @@
+#include "system.h" /* vm_region_submap_info_data_64_t */
