@@ -286,14 +286,17 @@ FAULTS = [
     ("a failure that leaves something mapped", "posix/posix_os.c",
      *at_start_of("void lamina_posix_unmap_" + RANGE, "if (p != NULL) { (void)bytes; return; }"), "failures"),
     ("a failed decommit that takes the rights", "linux/os.c",
-     "(void)PLATFORM(mprotect)(p, pages, PROT_READ | PROT_WRITE);\n        return false;", "return false;", "failures"),
+     "succeeded(PLATFORM(madvise)(p, pages, MADV_DONTNEED)) &&\n           succeeded(PLATFORM(mprotect)(p, pages, PROT_NONE));",
+     "succeeded(PLATFORM(mprotect)(p, pages, PROT_NONE)) && succeeded(PLATFORM(madvise)(p, pages, MADV_DONTNEED));", "failures"),
+    ("ranges with holes", "posix/posix_os.c", "(pages != 0U) && !is_mapped(p, pages)", "(pages != 0U) && (p == NULL)", "secret"),
 ]
 
 #: Of the glue of macOS, on the stand-ins for its system.
 MACOS_FAULTS = [
     ("pages that are given back to nobody", "macos/os.c", *at_start_of("bool lamina_os_decommit" + RANGE, DOES_NOTHING), "memory"),
     ("memory that children have", "macos/secret.c", "VM_INHERIT_NONE) == 0", "0) != 7", "secret"),
-    ("pages where nothing was mapped", "macos/os.c", "if (!lamina_posix_is_mapped_(p, pages)) {", "if (pages == 0U) {", "refusals"),
+    ("pages where nothing was mapped", "posix/posix_os.c", "(pages != 0U) && !is_mapped(p, pages)",
+     "(pages != 0U) && (p == NULL)", "secret"),
     ("a policy that is taken and not in force", "macos/numa.c", "return ok && ((policy == LAMINA_NUMA_DEFAULT)",
      "return ok && ((policy <= LAMINA_NUMA_DEFAULT)", "numa"),
 ]
