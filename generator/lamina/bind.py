@@ -65,6 +65,7 @@ class Bound:
         self.v = _Proxy(lambda name: layer.consts[name].value if name in layer.consts else 0)
         self.s = _Proxy(self._state)
         self.lazy, self.reserved, self.os_memory = branch.lazy, branch.reserved, branch.os_memory
+        self.mapped = branch.mapped
         self.split = branch.split is not None
         self.guard_commits = branch.guard is not None
         self.commits = branch.lazy

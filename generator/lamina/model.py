@@ -88,7 +88,9 @@ class Branch:
     blocks: list[Layer]
     name: str = ""
     #: Facts of the memory, set by the source's `shape`.
-    os_memory: bool = False
+    mapped: bool = False  # the operating system's, for this stack alone, zeroes at first
+    os_memory: bool = False  # mapped, and layers may do to its pages what they like
+    memory_is: str = "memory that isn't the operating system's"  # what refuses layers of that kind, where it isn't
     lazy: bool = False
     reserved: bool = False  # mapped without access first: a layer above commits it
     grows: bool = False
@@ -138,6 +140,14 @@ class Branch:
         if self.source.desc.param("align"):
             return f"give {self.source.name} align = {align}"
         return f"{self.source_align} is the most that {self.source.name} gives"
+
+    def fits(self, layer: Layer, param: str, given: int) -> bool:
+        """Whether the bytes that a source gives hold what the store needs; an error where they don't."""
+        if given < self.region_bytes:
+            self.report("LAM058", layer, param, f"{given} bytes are too few for the {self.region_bytes} that {self.store.name} "
+                        "needs", notes=[(self.store.span, f"{self.store.name} stands here")],
+                        help=f"{param} = {self.region_bytes} is the smallest that fits")
+        return given >= self.region_bytes
 
     def warn_of_unused(self, layer: Layer, param: str, given: int, least: int) -> None:
         """A warning where a source was given `least` bytes more than a store of so many slots can ever reach."""
@@ -195,6 +205,11 @@ class Stack:
         """Every layer, from the memory up, branch by branch."""
         out = [layer for branch in self.branches for layer in branch.layers]
         return out + ([self.combinator] if self.combinator else []) + self.upper
+
+    def target_note(self) -> list[tuple[Span | None, str]]:
+        """Where the spec chose its target, for messages about what the target can't do; nothing where it didn't."""
+        span = self.option_spans.get("target")
+        return [(span, "the target is chosen here")] if span else []
 
     @property
     def main(self) -> Branch:

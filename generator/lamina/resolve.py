@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from typing import Callable
 
-from .descriptor import in_units
+from .descriptor import Param, in_units
 from .model import Branch, Layer, Stack
-from .targets import TARGETS, shown, with_all
+from .targets import TARGETS, Target, shown, with_all
 from .tree import Span
 from .validate import RESERVED
 
@@ -123,7 +123,7 @@ def _stack_rules(stack: Stack) -> None:
 def _target_rules(stack: Stack) -> None:
     """What the target can't do is refused here, so that nothing is left undone without a word at run time."""
     target = TARGETS[stack.options.target]
-    chosen = _note(stack, "target", "the target is chosen here")
+    chosen = stack.target_note()
     for layer in stack.layers:
         if "*" in layer.wrong:
             continue
@@ -132,11 +132,11 @@ def _target_rules(stack: Stack) -> None:
                               notes=chosen, help="it is there on " + shown(layer.desc.targets))
             continue
         for param in layer.desc.params:
-            what = param.need(getattr(layer.p, param.name)) if param.name in layer.given and not layer.wrong else ""
+            what = param.need(getattr(layer.p, param.name)) if not layer.wrong else ""
             if what and what not in target.has:
-                stack.diags.error("LAM057", layer.given[param.name], f"{layer.name}: {param.name} needs {what} here, which "
+                stack.diags.error("LAM057", layer.where(param.name), f"{layer.name}: {param.name} needs {what} here, which "
                                   f"the target {target.name} doesn't have", notes=chosen,
-                                  help=f"drop it, or write another spec for {target.name}; it is there on "
+                                  help=f"{_without(param, target)}, or write another spec for {target.name}; it is there on "
                                   + shown(with_all((what,))))
         for what in getattr(layer.x, "needs", ()) if not layer.wrong else ():
             if what not in target.has:
@@ -148,11 +148,33 @@ def _target_rules(stack: Stack) -> None:
                           f"{in_units(target.page)}: init would refuse a layout that is cut for "
                           f"{in_units(stack.options.page_size)}", notes=chosen,
                           help=f'page_size = "{in_units(target.page)}", or leave it out')
+    _space_rules(stack, target)
+
+
+def _space_rules(stack: Stack, target: Target) -> None:
+    """The ranges that a stack takes, one by one and together, against what the target's addresses reach."""
+    chosen, ranges = stack.target_note(), []
     for branch in stack.branches:
-        if target.space and not branch.failed and branch.region_bytes > target.space:
-            stack.diags.error("LAM058", branch.source.span, f"{in_units(branch.region_bytes)} are more than the "
-                              f"{in_units(target.space)} that a process can have on the target {target.name}",
-                              notes=chosen, help="fewer or smaller blocks")
+        if not branch.failed:
+            ranges.append((branch.source, getattr(branch.source.x, "total", branch.region_bytes)))
+    too_large = [(source, count) for source, count in ranges if target.range_end and count >= target.range_end]
+    for source, count in too_large:
+        key = next((name for name in ("size", "reserve", "bytes") if name in source.given), None)
+        stack.diags.error("LAM058", source.where(key or ""), f"{in_units(count)} are too many for one range on the target "
+                          f"{target.name}, where each is smaller than {in_units(target.range_end or 0)}", notes=chosen,
+                          help=f"take a smaller {key}" if key else "fewer or smaller blocks")
+    together = sum(count for _, count in ranges)
+    if target.space and together > target.space and not too_large:
+        stack.diags.error("LAM058", ranges[-1][0].span, f"{in_units(together)} are more than the {in_units(target.space)} that "
+                          f"a process can have on the target {target.name}", notes=chosen, help="fewer or smaller blocks")
+
+
+def _without(param: Param, target: Target) -> str:
+    """What to write of a parameter for a target that has not what its value needs."""
+    if param.need(param.default) in target.has | {""}:
+        return "drop it"
+    other = next((word for word in getattr(param.kind, "names", ()) if param.need(word) in target.has | {""}), None)
+    return f'{param.name} = "{other}"' if other else f"take another {param.name}"
 
 
 def _note(stack: Stack, option: str, text: str) -> list[tuple[Span | None, str]]:

@@ -178,7 +178,8 @@ Elsewhere this is a run-time failure of some objects on some days.
 """),
     Code("LAM045", "a range layer over memory that isn't the operating system's", """\
 Memory policies, guard pages and mappings of their own work on pages of the operating system.  A buffer in the program
-image, the caller's buffer and the system's heap have none to give: other things lie on the same pages.
+image, the caller's buffer and the system's heap have none to give: other things lie on the same pages.  Locked memory
+is the system's, but is mapped, locked and wiped as a whole.
 
     lamina.static { bytes = "64 KiB" }, lamina.guard {}, lamina.bump {}  -- LAM045
 
@@ -296,6 +297,11 @@ machine.  `lamina explain` of a layer names its targets, and the page on platfor
 The numbers of two layers don't fit together, or don't fit into the machine: a source smaller than what the store above
 needs with its metadata and guards, slots that 32-bit links can't reach, more guarded groups than a process may have
 mappings, a second branch whose blocks are smaller than the first's.
+
+Some bounds are the target's.  Linux lets a process have 65530 mappings by default (vm.max_map_count); Windows numbers
+its memory nodes from 0 to 63.  Where addresses have 32 bits, a range is smaller than 2 GiB, since differences of
+addresses are signed, and all ranges together are no more than 3 GiB, since the kernel keeps the rest.  What a process
+can really map there is less: its program, libraries and stacks lie in between.
 
     lamina.static { bytes = "4 KiB" }, lamina.slab { slot = 64, count = 100 }         -- LAM058: bytes = 6400
 

@@ -58,6 +58,12 @@ class Target:
     page: int = 4 * KIB
     #: Bytes that one process can map at most; None where the spec's own bounds are lower anyway.
     space: int | None = None
+    #: One range is smaller than this, since differences of addresses are signed (PTRDIFF_MAX); None as above.
+    range_end: int | None = None
+    #: Mappings that one process has at most; None where the system sets no such bound.
+    mappings: int | None = None
+    #: The number of the last memory node that there can be; None where the spec's own bounds are lower anyway.
+    last_node: int | None = None
 
     @property
     def hosted(self) -> bool:
@@ -65,29 +71,31 @@ class Target:
         return self.runtime != "freestanding"
 
 
+def _linux(name: str, brief: str, has: set[str], page: int = 4 * KIB, *, bits: int = 64) -> Target:
+    """Linux, with its default of vm.max_map_count; of 32 bits of address the kernel keeps a fourth."""
+    narrow = bits == 32
+    return Target(name, brief, "linux", frozenset(has), page, 3 * GIB if narrow else None, 2 * GIB if narrow else None, 65530)
+
+
 _TABLE = (
     # The union of what Linux does on 64-bit processors with pages of 4 KiB: what a spec means that names no processor.
-    Target("linux", "Linux on any processor with pages of 4 KiB", "linux",
-           frozenset(_LINUX | _HUGE | _WIDE | {"secret memory"})),
-    Target("linux-x86_64", "Linux on x86-64", "linux", frozenset(_LINUX | _HUGE | _WIDE | {"secret memory"})),
-    Target("linux-i386", "Linux on i386 (i686)", "linux",
-           frozenset(_LINUX | {"huge pages of 2 MiB", "secret memory"}), space=3 * GIB),
-    Target("linux-aarch64", "Linux on aarch64, pages of 4 KiB", "linux",
-           frozenset(_LINUX | _HUGE | _WIDE | {"secret memory"})),
+    _linux("linux", "Linux on any processor with pages of 4 KiB", _LINUX | _HUGE | _WIDE | {"secret memory"}),
+    _linux("linux-x86_64", "Linux on x86-64", _LINUX | _HUGE | _WIDE | {"secret memory"}),
+    _linux("linux-i386", "Linux on i386 (i686)", _LINUX | {"huge pages of 2 MiB", "secret memory"}, bits=32),
+    _linux("linux-aarch64", "Linux on aarch64, pages of 4 KiB", _LINUX | _HUGE | _WIDE | {"secret memory"}),
     # Transparent huge pages are of 32 MiB there, and of 512 MiB with the next: the runtime's 2 MiB would get none.
-    Target("linux-aarch64-16k", "Linux on aarch64, pages of 16 KiB", "linux",
-           frozenset((_LINUX - {"transparent huge pages"}) | _HUGE | _WIDE | {"secret memory"}), 16 * KIB),
+    _linux("linux-aarch64-16k", "Linux on aarch64, pages of 16 KiB",
+           (_LINUX - {"transparent huge pages"}) | _HUGE | _WIDE | {"secret memory"}, 16 * KIB),
     # 2 MiB are 32 contiguous pages there; no combination of its tables' entries makes 1 GiB.
-    Target("linux-aarch64-64k", "Linux on aarch64, pages of 64 KiB", "linux",
-           frozenset((_LINUX - {"transparent huge pages"}) | {"huge pages of 2 MiB"} | _WIDE | {"secret memory"}), 64 * KIB),
+    _linux("linux-aarch64-64k", "Linux on aarch64, pages of 64 KiB",
+           (_LINUX - {"transparent huge pages"}) | {"huge pages of 2 MiB"} | _WIDE | {"secret memory"}, 64 * KIB),
     # Huge pages need the long descriptors (LPAE), which kernels for these machines are built without or with.
-    Target("linux-armhf", "Linux on 32-bit ARM, hard float", "linux", frozenset(_LINUX - {"transparent huge pages"}),
-           space=3 * GIB),
-    Target("linux-riscv64", "Linux on 64-bit RISC-V", "linux", frozenset(_LINUX | _HUGE | _WIDE | {"secret memory"})),
+    _linux("linux-armhf", "Linux on 32-bit ARM, hard float", _LINUX - {"transparent huge pages"}, bits=32),
+    _linux("linux-riscv64", "Linux on 64-bit RISC-V", _LINUX | _HUGE | _WIDE | {"secret memory"}),
     # Its huge pages are of 1 MiB and 2 GiB.
-    Target("linux-s390x", "Linux on s390x, big-endian", "linux", frozenset(_LINUX | _WIDE | {"secret memory"})),
+    _linux("linux-s390x", "Linux on s390x, big-endian", _LINUX | _WIDE | {"secret memory"}),
     Target("windows-x86_64", "Windows on x86-64", "windows",
-           frozenset(_HOSTED | _WIDE | {"huge pages of 2 MiB", "a preferred memory node"})),
+           frozenset(_HOSTED | _WIDE | {"huge pages of 2 MiB", "a preferred memory node"}), last_node=63),
     Target("macos-arm64", "macOS on Apple's processors, pages of 16 KiB", "macos", frozenset(_HOSTED | _WIDE), 16 * KIB),
     Target("macos-x86_64", "macOS on x86-64", "macos", frozenset(_HOSTED | _WIDE)),
     Target("freestanding", "no operating system, any processor", "freestanding", frozenset()),

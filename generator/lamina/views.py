@@ -24,6 +24,7 @@ HEADERS = (
     ("numa.h", r"\blamina_numa_|\bLAMINA_NUMA_"),
     ("os.h", r"\blamina_os_|\bLAMINA_MAP_|\bLAMINA_HUGE_"),
     ("random.h", r"\blamina_(random_bytes|mix_next|bounded)\b"),
+    ("secret.h", r"\blamina_secret_|\bLAMINA_SECRET_"),
     ("report.h", r"\blamina_corruption|\bLAMINA_DEBUG_ASSERT\b"),
     ("siphash.h", r"\blamina_siphash"),
     ("thread.h", r"\blamina_(thread_|mutex_|atomic_|spinlock_)"),
@@ -322,10 +323,9 @@ def _sentences(stack: Stack, S: SimpleNamespace) -> None:
         S.contents = f"the pattern {_shown(poison.p.on_alloc)}"
     elif zeroize and zeroize.x.on_free:
         S.contents = "zero" + (" but for a stale link" if main.link_bytes or main.find("quarantine") else "") + (
-            "" if main.os_memory else ", or whatever the memory held at first")
+            "" if main.mapped else ", or whatever the memory held at first")
     else:
         S.contents = "undefined"
-    source = main.source.name
     S.when_null = "all are in use" + (" or the system has no memory for more" if main.lazy or S.secondary else "")
     if S.secondary and any(b.store.desc.whole for b in stack.branches):
         S.when_null = "the system's heap has no memory left"
@@ -345,22 +345,11 @@ def _sentences(stack: Stack, S: SimpleNamespace) -> None:
         ", but for a commit now and then" if main.lazy else "",
         "; when no slot is free, also the frees that other threads posted" if stack.access and stack.access.name == "owner"
         else "")) + "."
-    S.handle_note = "" if source != "static" or not getattr(main.source.x, "inline", False) else \
+    S.handle_note = "" if not getattr(main.source.x, "inline", False) else \
         " that may hold the buffer in it"
-    S.init_what = ""
-    numa = main.find("numa")
-    if source == "mmap":
-        S.init_what = "reserves its memory" if main.lazy else "maps its memory"
-        if numa:
-            S.init_what += " and sets its memory policy"
-    S.init_errors = {
-        "mmap": "LAMINA_ERR_OS when the system refuses (lamina_last_os_error() tells why).",
-        "static": "LAMINA_ERR_BUSY while another instance has the buffer." if not getattr(main.source.x, "inline", False)
-                  else "It always succeeds.",
-        "caller": "LAMINA_ERR_ARGUMENT for NULL, LAMINA_ERR_MISALIGNED and LAMINA_ERR_TOO_SMALL for a buffer that "
-                  "doesn't do.",
-    }.get(source, "It always succeeds.")
-    S.init_cost = "Cost: system calls." if main.os_memory else "O(1)."
+    S.init_what = getattr(main.source.x, "init_what", "") + (" and sets its memory policy" if main.find("numa") else "")
+    S.init_errors = getattr(main.source.x, "init_errors", "It always succeeds.")
+    S.init_cost = "Cost: system calls." if main.mapped else "O(1)."
     S.destroy_what = ", erased; every object ends here" if zeroize and zeroize.x.on_destroy else "; every object ends here"
     if any(b.store.desc.whole for b in stack.branches):
         S.destroy_what = ("; what the system's heap gave stays there until it is freed, which must happen before"

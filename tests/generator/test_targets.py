@@ -37,21 +37,32 @@ def test_what_targets_have_is_known():
         assert (ROOT / "runtime" / "platform" / target.runtime).is_dir()
 
 
+#: Abilities that no layer asks for, with the reason: what only the runtime is tested for.
+NO_LAYER_NEEDS = {
+    "64-bit atomics": "emitted counters are as wide as a pointer, so that 32-bit targets lack nothing; the runtime's are for "
+                      "programs that have them",
+}
+
+
+def needs_of(layer) -> set[str]:
+    """All that a layer says it may need, in whatever stack."""
+    out = set(layer.needs)
+    for param in layer.params:
+        out |= {param.needs} if isinstance(param.needs, str) else set(param.needs.values())
+    text = Path(registry.folders()[0], f"{layer.name}.py").read_text(encoding="utf-8")
+    for words in re.findall(r"x\.needs = \(([^)]*)\)", text):
+        out |= set(re.findall(r'"([^"]+)"', words))
+    return out - {""}
+
+
 @pytest.mark.parametrize("layer", registry.layers().values(), ids=lambda layer: layer.name)
 def test_what_layers_need_is_known(layer):
     """A misspelt need would be one that no target has."""
-    needs = set(layer.needs)
     for param in layer.params:
-        if isinstance(param.needs, str):
-            needs |= {param.needs} - {""}
-        else:
+        if not isinstance(param.needs, str):
             assert isinstance(param.kind, (Choice, Flag)), param.name
             assert set(param.needs) <= set(getattr(param.kind, "names", (True, False))), param.name
-            needs |= set(param.needs.values())
-    assert needs <= ABILITIES.keys()
-    text = Path(registry.folders()[0], f"{layer.name}.py").read_text(encoding="utf-8")
-    for words in re.findall(r"x\.needs = \(([^)]*)\)", text):
-        assert set(re.findall(r'"([^"]+)"', words)) <= ABILITIES.keys()
+    assert needs_of(layer) <= ABILITIES.keys()
     assert layer.targets == with_all(layer.needs)
 
 
@@ -92,6 +103,66 @@ def test_each_target_takes_what_it_has(name, tmp_path):
     assert codes <= {"LAM057"}, done.output
     assert done.exit_code == (1 if codes else 0)
     assert bool(codes) == (TARGETS[name].runtime != "linux")
+
+
+def test_every_ability_is_asked_for():
+    """An ability that no layer needs would be a column of the platforms' page that no spec can be refused for."""
+    needed = set().union(*map(needs_of, registry.layers().values()))
+    assert needed == ABILITIES.keys() - NO_LAYER_NEEDS.keys()
+
+
+def test_every_ability_is_some_targets():
+    """And not all targets': what everybody has needs no word."""
+    for ability in ABILITIES:
+        assert 0 < len(with_all((ability,))) < len(TARGETS), ability
+
+
+def told(path: str, target: str) -> str:
+    """What is told of a spec that is read for a target: nothing where all is well."""
+    done = lamina("generate", "--dry-run", "--target", target, path)
+    assert done.exit_code == (1 if "error: " in done.output else 0)
+    return done.output if done.exit_code else ""
+
+
+def test_the_bound_on_mappings_is_linuxs(tmp_path):
+    path = spec(tmp_path, "mmap {}", "guard { every = 1 }", "slab { slot = 64, count = 32766 }")
+    refused = {name for name, target in TARGETS.items() if "that a process may have" in told(path, name)}
+    assert refused == {name for name, target in TARGETS.items() if target.runtime == "linux"}
+    path = spec(tmp_path, "mmap {}", "guard { every = 1 }", "slab { slot = 64, count = 32765 }")
+    assert told(path, "linux") == ""
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_ranges_end_where_the_targets_addresses_do(name, tmp_path):
+    """A byte's difference: with 32 bits a range is smaller than 2 GiB, and all together are no more than 3."""
+    target = TARGETS[name]
+    narrow = name in ("linux-i386", "linux-armhf")
+    assert (target.range_end, target.space) == ((2 << 30, 3 << 30) if narrow else (None, target.space))
+    if target.hosted:
+        page = target.page
+        for count, fits in (((2 << 30) - page, True), (2 << 30, not narrow), (3 << 30, not narrow)):
+            path = spec(tmp_path, f"mmap {{ reserve = {count}, commit = 'lazy' }}", "bump {}")
+            assert (told(path, name) == "") == fits, count
+        both = "fallback {{ primary = {{ lamina.mmap {{ size = {0} }}, lamina.slab {{ slot = 65536 }} }}, " \
+               "secondary = {{ lamina.mmap {{ size = {1} }}, lamina.slab {{ slot = 65536 }} }} }}"
+        assert told(spec(tmp_path, both.format(3 << 29, 3 << 29)), name) == ""
+        assert (told(spec(tmp_path, both.format(3 << 29, (3 << 29) + 65536)), name) == "") != narrow
+
+
+def test_windows_numbers_its_nodes_up_to_63(tmp_path):
+    for node, target, fits in ((63, "windows-x86_64", True), (64, "windows-x86_64", False), (64, "linux", True)):
+        path = spec(tmp_path, "mmap {}", f"numa {{ preferred = {{ {node} }} }}", "slab { slot = 64, count = 8 }")
+        assert (told(path, target) == "") == fits, (node, target)
+
+
+def test_what_locked_memory_can_promise_is_the_targets(tmp_path):
+    """Each property by itself, required: refused where the target hasn't it, and only there."""
+    for name, need in (("no_dump", "memory left out of dumps"), ("no_fork", "memory wiped on fork"), ("secret", "secret memory")):
+        words = {key: "preferred" for key in ("no_dump", "no_fork", "secret")} | {name: "required"}
+        path = spec(tmp_path, "locked { " + ", ".join(f'{key} = "{word}"' for key, word in words.items()) + " }",
+                    "slab { slot = 64, count = 8 }")
+        accepted = {target for target in TARGETS if told(path, target) == ""}
+        assert accepted == set(with_all(("locked memory", need))), name
 
 
 def test_the_command_line_goes_before_the_spec(tmp_path):

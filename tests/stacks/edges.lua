@@ -24,6 +24,11 @@ end
 -- Policies that must hold; weighted_interleave needs a kernel of 2024, so it stands above, where it may be refused.
 add("numa_preferred_many", {}, lamina.mmap {}, lamina.numa { preferred_many = { 0 } }, lamina.slab { slot = 64, count = 100 })
 
+-- Both branches ask, and each tells what it got.
+add("optional_both", {}, lamina.fallback {
+  primary = { lamina.mmap {}, lamina.numa { bind = { 0 }, optional = true }, lamina.slab { slot = 64, count = 64 } },
+  secondary = { lamina.mmap {}, lamina.numa { preferred = { 0 }, optional = true }, lamina.slab { slot = 64, count = 64 } } })
+
 -- Slabs of fewer slots than a test would like.
 for _, count in ipairs { 1, 2, 3, 4, 7 } do
   add("few_" .. count, {}, lamina.mmap {}, lamina.slab { slot = 64, count = count })
@@ -88,6 +93,28 @@ add("bump_granules_256", {}, lamina.mmap { size = "1 MiB" }, lamina.bump { min_a
 add("bump_granules_4096", {}, lamina.mmap { reserve = 70000, commit = "lazy" }, lamina.bump { min_align = 4096 })
 add("bump_small_range", {}, lamina.mmap { reserve = "16 KiB", commit = "lazy" }, lamina.bump { growth = "double", reset = "free_all" })
 add("bump_odd_range", {}, lamina.mmap { reserve = "100 KiB", commit = "lazy", step = "64 KiB" }, lamina.bump { chunk = 1 })
+
+-- Locked memory under each kind of store, in both places of a fall-back, with what is asked of the system and what is only
+-- preferred. Small, as a process may lock little.
+add("locked_slab", {}, lamina.locked {}, lamina.slab { slot = 64, count = 200, free_map = "bitmap", link = "masked" },
+  lamina.canary {}, lamina.quarantine { count = 8 }, lamina.poison {}, lamina.statistics {})
+add("locked_bump", {}, lamina.locked { size = "16 KiB" }, lamina.bump {}, lamina.zeroize {})
+add("locked_random", {}, lamina.locked { size = 10000 }, lamina.slab { slot = 48, align = 16, order = "random" },
+  lamina.zeroize { on_free = true, on_destroy = false }, lamina.mutex {})
+add("locked_required", {}, lamina.locked { size = "16 KiB", no_dump = "required", no_fork = "required", secret = "required" },
+  lamina.slab { slot = 32, order = "fifo", free_map = "byte" }, lamina.owner {})
+add("locked_preferred", { on_corruption = "callback" },
+  lamina.locked { no_dump = "preferred", no_fork = "preferred", secret = "preferred" },
+  lamina.slab { slot = 64, count = 64, free_map = "byte" }, lamina.poison { verify = true })
+add("locked_static", { instance = "static" }, lamina.locked {}, lamina.slab { payload = 24, align = 8, count = 100 })
+add("locked_first", {}, lamina.fallback {
+  primary = { lamina.locked {}, lamina.slab { payload = 64, align = 8, count = 16 } }, secondary = { lamina.system {} } })
+add("locked_second", {}, lamina.fallback {
+  primary = { lamina.static { place = "handle" }, lamina.slab { payload = 64, align = 8, count = 8 } },
+  secondary = { lamina.locked {}, lamina.slab { payload = 64, align = 8, count = 64 } } })
+add("locked_both", {}, lamina.fallback {
+  primary = { lamina.locked {}, lamina.slab { payload = 64, align = 8, count = 16 } },
+  secondary = { lamina.locked {}, lamina.slab { payload = 64, align = 8, count = 64 }, lamina.zeroize {} } })
 
 -- A range far larger than the slots in it.
 add("range_to_spare", {}, lamina.mmap { reserve = "1 MiB", commit = "lazy" }, lamina.slab { slot = 32, count = 64 })

@@ -68,8 +68,8 @@ def plan(layer: Layer, branch: Branch) -> None:
 def rules(layer: Layer, branch: Branch) -> None:
     p = layer.p
     if p.reset in ("free_all", "limit") and not branch.os_memory:
-        branch.report("LAM045", layer, "reset", f'reset = "{p.reset}" can\'t give back memory that isn\'t the '
-                      "operating system's", notes=[(branch.source.span, f"the memory is {branch.source.desc.brief}")],
+        branch.report("LAM045", layer, "reset", f'reset = "{p.reset}" can\'t give back {branch.memory_is}',
+                      notes=[(branch.source.span, f"the memory is {branch.source.desc.brief}")],
                       help='reset = "retain"')
     if (p.reset == "limit") != ("limit" in layer.given):
         branch.report("LAM032", layer, "limit" if "limit" in layer.given else "reset",

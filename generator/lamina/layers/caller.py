@@ -9,6 +9,8 @@ from ..model import Branch, Layer
 def shape(layer: Layer, branch: Branch) -> None:
     branch.dynamic = True
     branch.source_align = layer.p.align
+    layer.x.init_errors = ("LAMINA_ERR_ARGUMENT for NULL, LAMINA_ERR_MISALIGNED and LAMINA_ERR_TOO_SMALL for a buffer that "
+                           "doesn't do.")
 
 
 def plan(layer: Layer, branch: Branch) -> None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from ..descriptor import Descriptor, Flag, Int, Param, Role
 from ..model import Branch, Layer
-
-#: Linux's default limit on mappings of one process; every guarded group costs two.
-MAPPINGS = 65530
+from ..targets import TARGETS
 
 
 def shape(layer: Layer, branch: Branch) -> None:
@@ -37,15 +35,17 @@ def plan(layer: Layer, branch: Branch) -> None:
 
 def rules(layer: Layer, branch: Branch) -> None:
     source = branch.source
+    target = TARGETS[branch.stack.options.target]
     if not branch.os_memory:
-        branch.report("LAM045", layer, None, "guard can't protect memory that isn't the operating system's",
+        branch.report("LAM045", layer, None, f"guard can't protect {branch.memory_is}",
                       notes=[(source.span, f"the memory is {source.desc.brief}")], help="take lamina.mmap as the source")
     if layer.x.every and branch.store.x.sized and branch.os_memory:
         branch.report("LAM059", layer, "every", f"{branch.store.name} has no slots to guard between",
                       help="head and tail guard its range")
-    elif layer.x.every and 2 * branch.store.x.groups > MAPPINGS:
-        branch.report("LAM058", layer, "every", f"{branch.store.x.groups} guarded groups exceed the {MAPPINGS} mappings "
-                      "that a process may have", help="guard every more slots")
+    elif layer.x.every and target.mappings and 2 * branch.store.x.groups > target.mappings:
+        branch.report("LAM058", layer, "every", f"{branch.store.x.groups} guarded groups, of two mappings each, exceed the "
+                      f"{target.mappings} that a process may have on the target {target.name}",
+                      notes=branch.stack.target_note(), help="guard every more slots")
 
 
 LAYER = Descriptor(

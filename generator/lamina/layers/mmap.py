@@ -13,7 +13,7 @@ SMALLEST_PAGE = 4096
 def shape(layer: Layer, branch: Branch) -> None:
     p, x = layer.p, layer.x
     page = branch.stack.options.page_size
-    branch.os_memory = True
+    branch.mapped = branch.os_memory = True
     branch.source_align = min(page, SMALLEST_PAGE)  # a system's pages may be smaller than those of the layout
     branch.lazy = p.commit == "lazy"
     branch.reserved = branch.lazy or branch.guard is not None
@@ -27,6 +27,8 @@ def shape(layer: Layer, branch: Branch) -> None:
     x.place = None  # where a layer above wants to have it mapped, if that has to be said when it is mapped
     x.lazy, x.huge = branch.lazy, p.huge_pages
     x.explicit_huge = p.huge_pages in ("2M", "1G")
+    x.init_what = "reserves its memory" if branch.lazy else "maps its memory"
+    x.init_errors = "LAMINA_ERR_OS when the system refuses (lamina_last_os_error() tells why)."
     x.cost = "O(1)" if not branch.lazy else "the time of a system call at each commit step"
 
 
@@ -37,13 +39,9 @@ def plan(layer: Layer, branch: Branch) -> None:
     needed = branch.region_bytes
     given = branch.declared or needed
     rounded = -(-given // unit) * unit
-    if needed > rounded:
-        key = "size" if p.size else "reserve"
-        branch.report("LAM058", layer, key, f"{given} bytes are too few for the {needed} that {branch.store.name} needs",
-                      notes=[(branch.store.span, f"{branch.store.name} stands here")],
-                      help=f'{key} = {needed} is the smallest that fits')
-    elif branch.declared:
-        branch.warn_of_unused(layer, "size" if p.size else "reserve", given, max(page, p.step if branch.lazy else 0))
+    key = "size" if p.size else "reserve"
+    if branch.fits(layer, key, rounded) and branch.declared:
+        branch.warn_of_unused(layer, key, given, max(page, p.step if branch.lazy else 0))
     why = f"{given} asked for" if branch.declared else f"{needed} needed above"
     if rounded != given:
         why += f", rounded up to whole {'pages' if unit == page else 'huge pages'} of {unit}"

@@ -29,13 +29,18 @@ def rules(layer: Layer, branch: Branch) -> None:
     p = layer.p
     source = branch.source
     if not branch.os_memory:
-        branch.report("LAM045", layer, None, "numa can't place memory that isn't the operating system's",
+        branch.report("LAM045", layer, None, f"numa can't place {branch.memory_is}",
                       notes=[(source.span, f"the memory is {source.desc.brief}")], help="take lamina.mmap as the source")
     if getattr(source.p, "populate", False):
         branch.report("LAM046", layer, None, "numa over pages that are already touched comes too late",
                       notes=[(source.where("populate"), "populate touches them here")], help="drop populate")
     if layer.x.policy == "local" and p.local is False:
         branch.report("LAM023", layer, "local", "local = false is no policy", help="local = true")
+    target = TARGETS[branch.stack.options.target]
+    if target.last_node is not None and max(layer.x.nodes or (0,)) > target.last_node:
+        branch.report("LAM058", layer, layer.x.policy, f"there is no memory node {max(layer.x.nodes)} on the target "
+                      f"{target.name}, whose last is {target.last_node}", notes=branch.stack.target_note(),
+                      help=f"its nodes are 0 to {target.last_node}")
     if layer.x.policy == "preferred" and len(layer.x.nodes or ()) > 1:
         branch.report("LAM023", layer, "preferred", "preferred takes one node",
                       help="preferred_many takes several")

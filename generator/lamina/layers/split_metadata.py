@@ -15,7 +15,7 @@ def plan(layer: Layer, branch: Branch) -> None:
 
 def rules(layer: Layer, branch: Branch) -> None:
     if branch.dynamic or not branch.os_memory:
-        branch.report("LAM045", layer, None, "split_metadata needs the operating system's memory",
+        branch.report("LAM045", layer, None, f"split_metadata can't take its metadata out of {branch.memory_is}",
                       notes=[(branch.source.span, f"the memory is {branch.source.desc.brief}")],
                       help="take lamina.mmap as the source")
     elif branch.meta_bytes == 0:

@@ -14,23 +14,21 @@ def shape(layer: Layer, branch: Branch) -> None:
     branch.declared = layer.p.bytes
     branch.source_align = layer.p.align
     layer.x.inline = layer.p.place == "handle"
+    if not layer.x.inline:
+        layer.x.init_errors = "LAMINA_ERR_BUSY while another instance has the buffer."
 
 
 def plan(layer: Layer, branch: Branch) -> None:
     p = layer.p
     needed = branch.region_bytes
     given = p.bytes or needed
-    if needed > given:
-        branch.report("LAM058", layer, "bytes", f"{given} bytes are too few for the {needed} that {branch.store.name} "
-                      "needs", notes=[(branch.store.span, f"{branch.store.name} stands here")],
-                      help=f"bytes = {needed} is the smallest that fits")
-    elif p.bytes:
+    if branch.fits(layer, "bytes", given) and p.bytes:
         branch.warn_of_unused(layer, "bytes", given, branch.stack.options.page_size)
     if given > MOST:
         branch.report("LAM058", branch.store, "count", f"{needed} bytes are more than the {MOST} of the largest static "
                       "buffer", notes=[(layer.span, "the buffer is declared here")], help="take lamina.mmap, or fewer slots")
         return
-    layer.const("buffer_bytes", given, "asked for" if p.bytes else f"what {branch.store.name} needs")
+    layer.x.total = layer.const("buffer_bytes", given, "asked for" if p.bytes else f"what {branch.store.name} needs")
     layer.const("buffer_align", p.align, "alignment of the buffer")
 
 

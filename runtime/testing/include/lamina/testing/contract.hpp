@@ -13,6 +13,7 @@
 #include "lamina/testing/differential.hpp"
 #include "lamina/testing/faults.hpp"
 #include "lamina/testing/layers.hpp"
+#include "lamina/testing/locked.hpp"
 #include "lamina/testing/memory.hpp"
 #include "lamina/testing/reports.hpp"
 #include "lamina/testing/threads.hpp"

@@ -45,6 +45,9 @@ class PlatformLedger {
         lamina_os_calls.getcpu = &PlatformLedger::getcpu;
         lamina_os_calls.getrandom = &PlatformLedger::getrandom;
         lamina_os_calls.sysconf = &PlatformLedger::sysconf;
+        lamina_os_calls.mlock = &PlatformLedger::mlock;
+        lamina_os_calls.memfd_secret = &PlatformLedger::memfd_secret;
+        lamina_os_calls.ftruncate = &PlatformLedger::ftruncate;
     }
     ~PlatformLedger() {
         lamina_os_calls = before_;
@@ -189,6 +192,15 @@ class PlatformLedger {
     }
     static long sysconf(int name) {
         return watched("sysconf", [&] { return current()->before_.sysconf(name); });
+    }
+    static int mlock(const void *at, std::size_t bytes) {
+        return watched("mlock", [&] { return current()->before_.mlock(at, bytes); });
+    }
+    static long memfd_secret(unsigned flags) {
+        return watched("memfd_secret", [&] { return current()->before_.memfd_secret(flags); });
+    }
+    static int ftruncate(int file, long bytes) {
+        return watched("ftruncate", [&] { return current()->before_.ftruncate(file, bytes); });
     }
 
     lamina_os_call_table before_;

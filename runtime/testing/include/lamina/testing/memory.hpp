@@ -25,12 +25,13 @@ struct RangeUse {
     std::size_t charged = 0;  // of the mappings that the system accounts for (VmFlags: ac)
     std::size_t mappings = 0; // how many kernel objects it takes
     bool dont_dump = false;   // every mapping in the range is left out of core dumps (VmFlags: dd)
+    bool locked = false;      // every mapping in the range is kept in memory (VmFlags: lo)
     std::string name;         // of the first mapping, if it has one
 };
 
 inline RangeUse range_use(const void *start, std::size_t bytes) {
     RangeUse use;
-    use.dont_dump = true;
+    use.dont_dump = use.locked = true;
     const auto low = static_cast<unsigned long long>(reinterpret_cast<std::uintptr_t>(start));
     const unsigned long long high = low + bytes;
     std::FILE *const maps = std::fopen("/proc/self/smaps", "r");
@@ -56,10 +57,12 @@ inline RangeUse range_use(const void *start, std::size_t bytes) {
         } else if (std::strncmp(line, "VmFlags:", 8) == 0 && shared != 0) {
             use.charged += std::strstr(line, " ac") != nullptr ? shared : 0;
             use.dont_dump = use.dont_dump && std::strstr(line, " dd") != nullptr;
+            use.locked = use.locked && std::strstr(line, " lo") != nullptr;
         }
     }
     (void)std::fclose(maps);
     use.dont_dump = use.dont_dump && use.mappings != 0;
+    use.locked = use.locked && use.mappings != 0;
     return use;
 }
 
