@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -58,6 +59,41 @@ def test_every_stack_compiles_without_a_warning(generated: Path) -> None:
         said = in_parallel(lambda p: run(cc, "-std=c11", "-O1", *WARNINGS, *INCLUDES, "-DLAMINA_OS_TABLE=1", "-fsyntax-only"
                                          if cc != CC else "-c", p, "-o", os.devnull), sources)
         assert not said, said[0]
+
+
+#: Processors without atomic operations on 64 bits, and compilers for them: there each such operation is a call of libatomic.
+NARROW = {"i486": ["gcc", "-m32", "-march=i486"], "cortex-m4": ["arm-none-eabi-gcc", "-mcpu=cortex-m4", "-mthumb", "-ffreestanding"]}
+#: What can bring an atomic operation into a stack's C: the runtime's headers by name, or the compiler's words.
+ATOMIC = re.compile(r"atomic|\blamina_(mutex|spinlock|thread|commit)_", re.I)
+
+
+def calls_of_libatomic(objects: list[Path]) -> set[str]:
+    """The undefined names that a compiler makes of atomic operations that the processor hasn't."""
+    said = subprocess.run(["nm", "-u", *map(str, objects)], capture_output=True, text=True, check=True).stdout
+    return set(re.findall(r"\bU ((?:__atomic|__sync)_\w+)", said))
+
+
+@pytest.mark.parametrize("processor", NARROW)
+def test_no_stack_needs_64_bit_atomics(processor: str, generated: Path, tmp_path: Path) -> None:
+    """What `64-bit atomics` in targets.py rests on: the same stacks are there for processors that have none."""
+    command = [*NARROW[processor], "-std=c11", "-O1", *INCLUDES]
+    control = tmp_path / "control.c"
+    control.write_text('#include <string.h>\n#include "lamina/core.h"\nuint64_t count(uint64_t *at);\n'
+                       "uint64_t count(uint64_t *at)\n{\n    return __atomic_fetch_add(at, 1U, __ATOMIC_RELAXED);\n}\n")
+    if shutil.which(command[0]) is None or run(*command, "-c", control, "-o", tmp_path / "control.o"):
+        pytest.skip(f"no compiler for {processor} here")
+    assert calls_of_libatomic([tmp_path / "control.o"]) == {"__atomic_fetch_add_8"}
+    if processor == "i486":
+        folders, flags = sorted(p for p in generated.iterdir() if p.is_dir()), ["-DLAMINA_OS_TABLE=1"]
+    else:  # the stacks without an operating system, which are few
+        folders, flags = sorted(generated.glob("t_freestanding*")), []
+    atomic = [p for p in folders if processor != "i486" or any(ATOMIC.search(f.read_text()) for f in p.glob("*.[ch]"))]
+    assert len(atomic) >= (20 if processor == "i486" else 2)
+    sources = sorted(source for folder in atomic for source in folder.glob("*.c"))
+    objects = [tmp_path / f"{source.stem}.o" for source in sources]
+    said = in_parallel(lambda pair: run(*command, *flags, "-c", pair[0], "-o", pair[1]), list(zip(sources, objects)))
+    assert not said, said[0]
+    assert calls_of_libatomic(objects) == set()
 
 
 def unity(folders: list[Path]) -> str:

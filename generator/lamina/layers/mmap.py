@@ -89,6 +89,10 @@ def rules(layer: Layer, branch: Branch) -> None:
     if "step" in layer.given and not branch.lazy:
         branch.report("LAM059", layer, "step", "step has no meaning where everything is committed at once",
                       help='it goes with commit = "lazy"')
+    unnameable = sorted(set(p.name or "") & set("`$[]"))
+    if unnameable:
+        branch.report("LAM023", layer, "name", f"no mapping can have {' or '.join(unnameable)} in its name: the system would "
+                      "refuse it and show none", help="leave it out")
     if branch.lazy and not branch.store.x.commits:
         branch.report("LAM060", layer, "commit", f"{branch.store.name} can't commit as it goes", help='commit = "eager"')
 

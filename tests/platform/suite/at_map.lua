@@ -14,5 +14,5 @@ end
 return {
   placed("placed_as_committed", { commit = "lazy" }, 0),
   placed("placed_at_once", {}, 0),
-  placed("placed_nowhere", {}, 1000),
+  placed("placed_nowhere", {}, 63),
 }

@@ -189,6 +189,10 @@ inline void bytes_after_alloc(const lamina_subject &subject, unsigned value) {
     INFO("subject: " << name_of(subject));
     LAMINA_REQUIRE_CLEAN(checks::bytes_after_alloc(subject, static_cast<unsigned char>(value)));
 }
+inline void named(const lamina_subject &subject, const std::string &name) {
+    INFO("subject: " << name_of(subject));
+    LAMINA_REQUIRE_CLEAN(checks::named(subject, name));
+}
 inline void numa_policy(const lamina_subject &subject, lamina_numa_policy policy, const std::vector<uint16_t> &nodes) {
     INFO("subject: " << name_of(subject));
     LAMINA_REQUIRE_CLEAN(checks::numa_policy(subject, policy, nodes));

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "lamina/numa.h"
+#include "lamina/os.h"
 #include "lamina/testing/checks.hpp"
 #include "lamina/testing/memory.hpp"
 
@@ -526,6 +527,27 @@ inline Findings falls_back(const lamina_subject &subject, std::size_t primary) {
         }
         detail::give(findings, instance, shadow, blocks);
         instance.check(findings, "with all freed");
+    }
+    return findings;
+}
+
+// The system's map shows the name of the mapping that the memory begins in, where the system shows names at all.
+inline Findings named(const lamina_subject &subject, const std::string &name) {
+    Findings findings;
+    const std::size_t page = page_size();
+    void *const probe = lamina_os_map(page, 0U);
+    if (!expect(findings, probe != nullptr, "a page can't be mapped")) {
+        return findings;
+    }
+    const bool shows = lamina_os_name(probe, page, "probe") && range_use(probe, page).name == "[anon:probe]";
+    (void)lamina_os_release(probe, page);
+    if (!shows) {
+        return detail::not_applicable("this system shows no names");
+    }
+    Instance instance(subject);
+    if (detail::started(findings, instance)) {
+        const std::string found = range_use(instance.memory().base, 1).name;
+        expect(findings, found == "[anon:" + name + "]", "the mapping is named \"", found, "\"");
     }
     return findings;
 }
