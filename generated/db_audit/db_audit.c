@@ -25,8 +25,8 @@ static bool db_audit_inspect_any(const db_audit_t *self, const unsigned char *sl
             .stack = "db_audit",
             .layer = "canary",
             .what = "canary before the payload was written over",
-            .address = found,
-            .offset = at,
+            .address = slot + DB_AUDIT_PAYLOAD_OFFSET,
+            .offset = found - (slot + DB_AUDIT_PAYLOAD_OFFSET),
             .expected = lamina_pattern_byte((self->canary.secret ^ (uint64_t)(uintptr_t)slot), at),
             .found = *found};
         return false;
@@ -40,8 +40,8 @@ static bool db_audit_inspect_any(const db_audit_t *self, const unsigned char *sl
             .stack = "db_audit",
             .layer = "canary",
             .what = "canary behind the payload was written over",
-            .address = found,
-            .offset = at,
+            .address = slot + DB_AUDIT_PAYLOAD_OFFSET,
+            .offset = found - (slot + DB_AUDIT_PAYLOAD_OFFSET),
             .expected = lamina_pattern_byte((self->canary.secret ^ (uint64_t)(uintptr_t)slot), at),
             .found = *found};
         return false;
@@ -49,27 +49,13 @@ static bool db_audit_inspect_any(const db_audit_t *self, const unsigned char *sl
     return true;
 }
 
-/* Reports a free slot that somebody wrote to, found when it was to be used again. */
-void db_audit_damaged_free(db_audit_t *self, unsigned char *slot)
+/* Reports a slot that somebody wrote beside, found when it was freed or was to be used again. */
+void db_audit_damaged(db_audit_t *self, unsigned char *slot)
 {
     lamina_corruption event = {.stack = "db_audit",
                                .layer = "slab",
                                .what = "damaged",
-                               .address = slot,
-                               .offset = 0,
-                               .expected = 0,
-                               .found = 0};
-    (void)db_audit_inspect_any(self, slot, &event);
-    lamina_corruption_abort(&event);
-}
-
-/* Reports an object that somebody wrote beside, found when it was freed. */
-void db_audit_damaged_live(db_audit_t *self, unsigned char *slot)
-{
-    lamina_corruption event = {.stack = "db_audit",
-                               .layer = "slab",
-                               .what = "damaged",
-                               .address = slot,
+                               .address = slot + DB_AUDIT_PAYLOAD_OFFSET,
                                .offset = 0,
                                .expected = 0,
                                .found = 0};
@@ -111,7 +97,7 @@ void db_audit_link_damaged(db_audit_t *self, const unsigned char *slot)
     const lamina_corruption event = {.stack = "db_audit",
                                      .layer = "slab",
                                      .what = "free-list link was written over",
-                                     .address = slot,
+                                     .address = slot + DB_AUDIT_PAYLOAD_OFFSET,
                                      .offset = 0,
                                      .expected = 0,
                                      .found = 0};
@@ -345,7 +331,7 @@ bool db_audit_check(const db_audit_t *self, lamina_corruption *event)
             *event = (lamina_corruption){.stack = "db_audit",
                                          .layer = "slab",
                                          .what = "free-list link was written over",
-                                         .address = slot,
+                                         .address = slot + DB_AUDIT_PAYLOAD_OFFSET,
                                          .offset = 0,
                                          .expected = 0,
                                          .found = next};
@@ -356,7 +342,7 @@ bool db_audit_check(const db_audit_t *self, lamina_corruption *event)
             *event = (lamina_corruption){.stack = "db_audit",
                                          .layer = "slab",
                                          .what = "slot is free and in use",
-                                         .address = slot,
+                                         .address = slot + DB_AUDIT_PAYLOAD_OFFSET,
                                          .offset = 0,
                                          .expected = 0,
                                          .found = 1};
@@ -366,7 +352,7 @@ bool db_audit_check(const db_audit_t *self, lamina_corruption *event)
             *event = (lamina_corruption){.stack = "db_audit",
                                          .layer = "slab",
                                          .what = "free list runs in a circle",
-                                         .address = slot,
+                                         .address = slot + DB_AUDIT_PAYLOAD_OFFSET,
                                          .offset = 0,
                                          .expected = self->slab.carved,
                                          .found = free_slots};

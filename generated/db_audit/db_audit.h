@@ -117,8 +117,7 @@ LAMINA_NORETURN void db_audit_link_damaged(db_audit_t *self, const unsigned char
 LAMINA_NORETURN void db_audit_double_free(db_audit_t *self, const unsigned char *slot) LAMINA_COLD;
 void db_audit_free_stray(db_audit_t *self, void *ptr) LAMINA_COLD;
 LAMINA_NORETURN void db_audit_free_missized(db_audit_t *self, void *ptr, size_t size) LAMINA_COLD;
-LAMINA_NORETURN void db_audit_damaged_free(db_audit_t *self, unsigned char *slot) LAMINA_COLD;
-LAMINA_NORETURN void db_audit_damaged_live(db_audit_t *self, unsigned char *slot) LAMINA_COLD;
+LAMINA_NORETURN void db_audit_damaged(db_audit_t *self, unsigned char *slot) LAMINA_COLD;
 void *db_audit_alloc_slow(db_audit_t *self) LAMINA_COLD;
 
 /* [ slots of a group ][ guard ] [ slots of the next ][ guard ] …: where slot `index` lies. */
@@ -159,7 +158,7 @@ LAMINA_NODISCARD LAMINA_INLINE void *db_audit_alloc(db_audit_t *self)
     if (LAMINA_UNLIKELY(!((lamina_load_u64(slot) == (self->canary.secret ^ (uint64_t)(uintptr_t)slot)) &&
                           (lamina_load_u64(slot + DB_AUDIT_CANARY_AFTER_OFFSET) ==
                            (self->canary.secret ^ (uint64_t)(uintptr_t)slot))))) {
-        db_audit_damaged_free(self, slot);
+        db_audit_damaged(self, slot);
     }
     lamina_annotate_alloc(self->slab.base, slot + DB_AUDIT_PAYLOAD_OFFSET, DB_AUDIT_PAYLOAD_BYTES);
     lamina_store_u64(self->slab.live + (index / 64U) * 8U,
@@ -192,7 +191,7 @@ LAMINA_INLINE void db_audit_free(db_audit_t *self, void *ptr)
         if (LAMINA_UNLIKELY(!((lamina_load_u64(slot) == (self->canary.secret ^ (uint64_t)(uintptr_t)slot)) &&
                               (lamina_load_u64(slot + DB_AUDIT_CANARY_AFTER_OFFSET) ==
                                (self->canary.secret ^ (uint64_t)(uintptr_t)slot))))) {
-            db_audit_damaged_live(self, slot);
+            db_audit_damaged(self, slot);
         }
         lamina_store_u64(self->slab.live + (index / 64U) * 8U,
                          lamina_load_u64(self->slab.live + (index / 64U) * 8U) &

@@ -16,8 +16,7 @@ static void db_audit_generic_link(db_audit_generic_t *self);
 static void db_audit_generic_free_stray(db_audit_generic_t *self, void *ptr);
 static bool db_audit_generic_inspect_any(const db_audit_generic_t *self, const unsigned char *slot,
                                          lamina_corruption *event);
-static LAMINA_NORETURN void db_audit_generic_damaged_free(db_audit_generic_t *self, unsigned char *slot);
-static LAMINA_NORETURN void db_audit_generic_damaged_live(db_audit_generic_t *self, unsigned char *slot);
+static LAMINA_NORETURN void db_audit_generic_damaged(db_audit_generic_t *self, unsigned char *slot);
 static LAMINA_NORETURN void db_audit_generic_slab_link_damaged(db_audit_generic_slab *self,
                                                                const unsigned char *slot);
 static LAMINA_NORETURN void db_audit_generic_slab_double_free(db_audit_generic_slab *self,
@@ -110,8 +109,8 @@ static bool db_audit_generic_inspect_any(const db_audit_generic_t *self, const u
             .stack = "db_audit",
             .layer = "canary",
             .what = "canary before the payload was written over",
-            .address = found,
-            .offset = at,
+            .address = slot + DB_AUDIT_PAYLOAD_OFFSET,
+            .offset = found - (slot + DB_AUDIT_PAYLOAD_OFFSET),
             .expected = lamina_pattern_byte((self->canary.secret ^ (uint64_t)(uintptr_t)slot), at),
             .found = *found};
         return false;
@@ -125,8 +124,8 @@ static bool db_audit_generic_inspect_any(const db_audit_generic_t *self, const u
             .stack = "db_audit",
             .layer = "canary",
             .what = "canary behind the payload was written over",
-            .address = found,
-            .offset = at,
+            .address = slot + DB_AUDIT_PAYLOAD_OFFSET,
+            .offset = found - (slot + DB_AUDIT_PAYLOAD_OFFSET),
             .expected = lamina_pattern_byte((self->canary.secret ^ (uint64_t)(uintptr_t)slot), at),
             .found = *found};
         return false;
@@ -134,27 +133,13 @@ static bool db_audit_generic_inspect_any(const db_audit_generic_t *self, const u
     return true;
 }
 
-/* Reports a free slot that somebody wrote to, found when it was to be used again. */
-static void db_audit_generic_damaged_free(db_audit_generic_t *self, unsigned char *slot)
+/* Reports a slot that somebody wrote beside, found when it was freed or was to be used again. */
+static void db_audit_generic_damaged(db_audit_generic_t *self, unsigned char *slot)
 {
     lamina_corruption event = {.stack = "db_audit",
                                .layer = "slab",
                                .what = "damaged",
-                               .address = slot,
-                               .offset = 0,
-                               .expected = 0,
-                               .found = 0};
-    (void)db_audit_generic_inspect_any(self, slot, &event);
-    lamina_corruption_abort(&event);
-}
-
-/* Reports an object that somebody wrote beside, found when it was freed. */
-static void db_audit_generic_damaged_live(db_audit_generic_t *self, unsigned char *slot)
-{
-    lamina_corruption event = {.stack = "db_audit",
-                               .layer = "slab",
-                               .what = "damaged",
-                               .address = slot,
+                               .address = slot + DB_AUDIT_PAYLOAD_OFFSET,
                                .offset = 0,
                                .expected = 0,
                                .found = 0};
@@ -246,7 +231,7 @@ static void db_audit_generic_slab_link_damaged(db_audit_generic_slab *self, cons
     const lamina_corruption event = {.stack = "db_audit",
                                      .layer = "slab",
                                      .what = "free-list link was written over",
-                                     .address = slot,
+                                     .address = slot + self->cfg.payload_offset,
                                      .offset = 0,
                                      .expected = 0,
                                      .found = 0};
@@ -348,7 +333,7 @@ static void *db_audit_generic_canary_alloc(db_audit_generic_layer *link, size_t 
         if (LAMINA_UNLIKELY(!((lamina_load_u64(slot) == (self->secret ^ (uint64_t)(uintptr_t)slot)) &&
                               (lamina_load_u64(slot + self->cfg.canary_after_offset) ==
                                (self->secret ^ (uint64_t)(uintptr_t)slot))))) {
-            db_audit_generic_damaged_free(self->link.top, slot);
+            db_audit_generic_damaged(self->link.top, slot);
         }
     }
     return slot;
@@ -361,7 +346,7 @@ static bool db_audit_generic_canary_vet(db_audit_generic_layer *link, unsigned c
     if (out && LAMINA_UNLIKELY(!((lamina_load_u64(slot) == (self->secret ^ (uint64_t)(uintptr_t)slot)) &&
                                  (lamina_load_u64(slot + self->cfg.canary_after_offset) ==
                                   (self->secret ^ (uint64_t)(uintptr_t)slot))))) {
-        db_audit_generic_damaged_live(self->link.top, slot);
+        db_audit_generic_damaged(self->link.top, slot);
     }
     return out;
 }
@@ -647,7 +632,7 @@ bool db_audit_generic_check(const db_audit_generic_t *self, lamina_corruption *e
             *event = (lamina_corruption){.stack = "db_audit",
                                          .layer = "slab",
                                          .what = "free-list link was written over",
-                                         .address = slot,
+                                         .address = slot + DB_AUDIT_PAYLOAD_OFFSET,
                                          .offset = 0,
                                          .expected = 0,
                                          .found = next};
@@ -658,7 +643,7 @@ bool db_audit_generic_check(const db_audit_generic_t *self, lamina_corruption *e
             *event = (lamina_corruption){.stack = "db_audit",
                                          .layer = "slab",
                                          .what = "slot is free and in use",
-                                         .address = slot,
+                                         .address = slot + DB_AUDIT_PAYLOAD_OFFSET,
                                          .offset = 0,
                                          .expected = 0,
                                          .found = 1};
@@ -668,7 +653,7 @@ bool db_audit_generic_check(const db_audit_generic_t *self, lamina_corruption *e
             *event = (lamina_corruption){.stack = "db_audit",
                                          .layer = "slab",
                                          .what = "free list runs in a circle",
-                                         .address = slot,
+                                         .address = slot + DB_AUDIT_PAYLOAD_OFFSET,
                                          .offset = 0,
                                          .expected = self->slab.carved,
                                          .found = free_slots};

@@ -436,15 +436,16 @@ TEST_CASE("db_audit: slab: check tells what is wrong with the free list", "[slab
             instance, damage("slab", "free list leaves the slab", self->slab.base, 0, carved, carved + 1U));
         self->slab.head = head;
         lamina_store_u64(link, signature ^ 1U);
-        contract::check_says(instance, damage("slab", "free-list link was written over", slot, 0, 0, next));
+        contract::check_says(instance, damage("slab", "free-list link was written over",
+                                              slot + DB_AUDIT_PAYLOAD_OFFSET, 0, 0, next));
         lamina_store_u64(link, signature);
         lamina_store_u32(link + 8, next ^ 1U);
-        contract::check_says(instance,
-                             damage("slab", "free-list link was written over", slot, 0, 0, next ^ 1U));
+        contract::check_says(instance, damage("slab", "free-list link was written over",
+                                              slot + DB_AUDIT_PAYLOAD_OFFSET, 0, 0, next ^ 1U));
         lamina_store_u64(link, lamina_siphash24_from(self->slab.key, ((uint64_t)head << 32U) | head));
         lamina_store_u32(link + 8, head);
-        contract::check_says(instance,
-                             damage("slab", "free list runs in a circle", slot, 0, carved, carved + 1U));
+        contract::check_says(instance, damage("slab", "free list runs in a circle",
+                                              slot + DB_AUDIT_PAYLOAD_OFFSET, 0, carved, carved + 1U));
         lamina_store_u64(link, signature);
         lamina_store_u32(link + 8, next);
         const std::size_t index = head;
@@ -457,7 +458,8 @@ TEST_CASE("db_audit: slab: check tells what is wrong with the free list", "[slab
         lamina_store_u64(self->slab.live + (index / 64U) * 8U,
                          lamina_load_u64(self->slab.live + (index / 64U) * 8U) ^
                              (UINT64_C(1) << (index % 64U)));
-        contract::check_says(instance, damage("slab", "slot is free and in use", slot, 0, 0, 1));
+        contract::check_says(
+            instance, damage("slab", "slot is free and in use", slot + DB_AUDIT_PAYLOAD_OFFSET, 0, 0, 1));
         lamina_store_u64(self->slab.live + (index / 64U) * 8U,
                          lamina_load_u64(self->slab.live + (index / 64U) * 8U) ^
                              (UINT64_C(1) << (index % 64U)));
@@ -489,7 +491,8 @@ TEST_CASE("db_audit: slab: check tells what is wrong with the free list", "[slab
         lamina_store_u64(self->slab.live + (highest / 64U) * 8U,
                          lamina_load_u64(self->slab.live + (highest / 64U) * 8U) ^
                              (UINT64_C(1) << (highest % 64U)));
-        contract::check_says(instance, damage("slab", "slot is free and in use", end, 0, 0, 1));
+        contract::check_says(
+            instance, damage("slab", "slot is free and in use", end + DB_AUDIT_PAYLOAD_OFFSET, 0, 0, 1));
         lamina_store_u64(self->slab.live + (highest / 64U) * 8U,
                          lamina_load_u64(self->slab.live + (highest / 64U) * 8U) ^
                              (UINT64_C(1) << (highest % 64U)));
@@ -528,15 +531,16 @@ TEST_CASE("db_audit: slab: check tells what is wrong with the free list", "[slab
             instance, damage("slab", "free list leaves the slab", self->slab.base, 0, carved, carved + 1U));
         self->slab.head = head;
         lamina_store_u64(link, signature ^ 1U);
-        contract::check_says(instance, damage("slab", "free-list link was written over", slot, 0, 0, next));
+        contract::check_says(instance, damage("slab", "free-list link was written over",
+                                              slot + DB_AUDIT_PAYLOAD_OFFSET, 0, 0, next));
         lamina_store_u64(link, signature);
         lamina_store_u32(link + 8, next ^ 1U);
-        contract::check_says(instance,
-                             damage("slab", "free-list link was written over", slot, 0, 0, next ^ 1U));
+        contract::check_says(instance, damage("slab", "free-list link was written over",
+                                              slot + DB_AUDIT_PAYLOAD_OFFSET, 0, 0, next ^ 1U));
         lamina_store_u64(link, lamina_siphash24_from(self->slab.key, ((uint64_t)head << 32U) | head));
         lamina_store_u32(link + 8, head);
-        contract::check_says(instance,
-                             damage("slab", "free list runs in a circle", slot, 0, carved, carved + 1U));
+        contract::check_says(instance, damage("slab", "free list runs in a circle",
+                                              slot + DB_AUDIT_PAYLOAD_OFFSET, 0, carved, carved + 1U));
         lamina_store_u64(link, signature);
         lamina_store_u32(link + 8, next);
         const std::size_t index = head;
@@ -549,7 +553,8 @@ TEST_CASE("db_audit: slab: check tells what is wrong with the free list", "[slab
         lamina_store_u64(self->slab.live + (index / 64U) * 8U,
                          lamina_load_u64(self->slab.live + (index / 64U) * 8U) ^
                              (UINT64_C(1) << (index % 64U)));
-        contract::check_says(instance, damage("slab", "slot is free and in use", slot, 0, 0, 1));
+        contract::check_says(
+            instance, damage("slab", "slot is free and in use", slot + DB_AUDIT_PAYLOAD_OFFSET, 0, 0, 1));
         lamina_store_u64(self->slab.live + (index / 64U) * 8U,
                          lamina_load_u64(self->slab.live + (index / 64U) * 8U) ^
                              (UINT64_C(1) << (index % 64U)));
@@ -581,7 +586,8 @@ TEST_CASE("db_audit: slab: check tells what is wrong with the free list", "[slab
         lamina_store_u64(self->slab.live + (highest / 64U) * 8U,
                          lamina_load_u64(self->slab.live + (highest / 64U) * 8U) ^
                              (UINT64_C(1) << (highest % 64U)));
-        contract::check_says(instance, damage("slab", "slot is free and in use", end, 0, 0, 1));
+        contract::check_says(
+            instance, damage("slab", "slot is free and in use", end + DB_AUDIT_PAYLOAD_OFFSET, 0, 0, 1));
         lamina_store_u64(self->slab.live + (highest / 64U) * 8U,
                          lamina_load_u64(self->slab.live + (highest / 64U) * 8U) ^
                              (UINT64_C(1) << (highest % 64U)));
@@ -672,7 +678,8 @@ TEST_CASE("db_audit: slab: a bad free is told to the letter", "[slab]")
             self->slab.links[self->slab.head * 16U] ^= 1U;
             return damage("slab", "free-list link was written over",
                           self->slab.base + (self->slab.head / DB_AUDIT_GROUP_SLOTS) * DB_AUDIT_GROUP_STRIDE +
-                              (self->slab.head % DB_AUDIT_GROUP_SLOTS) * DB_AUDIT_SLOT_BYTES);
+                              (self->slab.head % DB_AUDIT_GROUP_SLOTS) * DB_AUDIT_SLOT_BYTES +
+                              DB_AUDIT_PAYLOAD_OFFSET);
         };
         contract::reports(subject, forged, [](Instance &instance) { (void)instance.alloc(); });
     }
@@ -755,7 +762,8 @@ TEST_CASE("db_audit: slab: a bad free is told to the letter", "[slab]")
             self->slab.links[self->slab.head * 16U] ^= 1U;
             return damage("slab", "free-list link was written over",
                           self->slab.base + (self->slab.head / DB_AUDIT_GROUP_SLOTS) * DB_AUDIT_GROUP_STRIDE +
-                              (self->slab.head % DB_AUDIT_GROUP_SLOTS) * DB_AUDIT_SLOT_BYTES);
+                              (self->slab.head % DB_AUDIT_GROUP_SLOTS) * DB_AUDIT_SLOT_BYTES +
+                              DB_AUDIT_PAYLOAD_OFFSET);
         };
         contract::reports(subject, forged, [](Instance &instance) { (void)instance.alloc(); });
     }
@@ -883,13 +891,11 @@ TEST_CASE("db_audit: canary: each byte is told to the letter", "[canary]")
     for (const lamina_subject *const subject : subjects) {
         for (int at = 0; at != 8; ++at) {
             contract::watched_byte(*subject, false, at - 8, "canary",
-                                   "canary before the payload was written over",
-                                   static_cast<std::size_t>(at));
+                                   "canary before the payload was written over");
             contract::watched_byte(*subject, false, at + 112, "canary",
-                                   "canary behind the payload was written over",
-                                   static_cast<std::size_t>(at));
+                                   "canary behind the payload was written over");
         }
-        contract::watched_byte(*subject, true, -1, "canary", "canary before the payload was written over", 7);
+        contract::watched_byte(*subject, true, -1, "canary", "canary before the payload was written over");
     }
 }
 

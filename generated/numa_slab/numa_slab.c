@@ -28,8 +28,8 @@ static bool numa_slab_inspect_freed(const numa_slab_t *self, const unsigned char
         *event = (lamina_corruption){.stack = "numa_slab",
                                      .layer = "poison",
                                      .what = "written after free",
-                                     .address = found,
-                                     .offset = NUMA_SLAB_POISON_OFFSET + at,
+                                     .address = slot,
+                                     .offset = found - slot,
                                      .expected = (unsigned char)NUMA_SLAB_POISON_WORD,
                                      .found = *found};
         return false;

@@ -94,8 +94,8 @@ static bool numa_slab_generic_inspect_freed(const numa_slab_generic_t *self, con
         *event = (lamina_corruption){.stack = "numa_slab",
                                      .layer = "poison",
                                      .what = "written after free",
-                                     .address = found,
-                                     .offset = NUMA_SLAB_POISON_OFFSET + at,
+                                     .address = slot,
+                                     .offset = found - slot,
                                      .expected = (unsigned char)NUMA_SLAB_POISON_WORD,
                                      .found = *found};
         return false;

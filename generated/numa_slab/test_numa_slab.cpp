@@ -491,8 +491,7 @@ TEST_CASE("numa_slab: poison: a write after free is told to the letter", "[poiso
 {
     for (const lamina_subject *const subject : subjects) {
         for (const int offset : {8, 36, 63}) {
-            contract::watched_byte(*subject, true, offset, "poison", "written after free",
-                                   static_cast<std::size_t>(offset) + 0U);
+            contract::watched_byte(*subject, true, offset, "poison", "written after free");
         }
     }
 }

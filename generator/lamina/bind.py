@@ -106,6 +106,10 @@ class Bound:
             return base
         return f"{base} + {bound.k[name]}"
 
+    def minus(self, address: str, base: str) -> str:
+        """The distance from one address to another, which may be a sum."""
+        return f"{address} - ({base})" if " " in base else f"{address} - {base}"
+
     def plus_k(self, name: str) -> str:
         """`constant + `, or nothing where it is 0: to be followed by another term."""
         return f"{self.k[name]} + " if self.layer.consts.get(name) and self.layer.consts[name].value else ""

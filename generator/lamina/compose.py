@@ -209,6 +209,11 @@ class Composer:
         lead = f"{branch.name}_" if len(self.stack.branches) > 1 and branch is not self.stack.main else ""
         return f"{self.prefix(generic)}_{lead}{name}"
 
+    def damaged_fns(self, branch: Branch, generic: bool) -> dict[str, str]:
+        """The functions that report a free slot and one in use; the same where nothing but beside the object is watched."""
+        alike = not self.inspects(branch, "inspect_freed")
+        return {n: self.branch_fn(branch, "damaged" if alike else f"damaged_{n}", generic) for n in ("free", "live")}
+
     def slot_of(self, ptr: str, branch: Branch) -> str:
         """The slot whose payload `ptr` points to; by integers, since `ptr` may be anything."""
         const = branch.store.consts.get("payload_offset")

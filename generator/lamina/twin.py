@@ -111,7 +111,7 @@ def _layer(composer: Composer, S: SimpleNamespace, layer: Layer, views: dict[str
     out.functions = composer.macro(layer, "functions", branch, Form.LAYER)
     out.helpers = composer.macro(layer, "helpers", branch, Form.LAYER)
     bodies: dict[str, str] = {}
-    damaged = {n: composer.branch_fn(branch, f"damaged_{n}", True) for n in ("free", "live")}
+    damaged = composer.damaged_fns(branch, True)
 
     def text(name: str, **more: Any) -> str:
         return composer.macro(layer, name, branch, Form.LAYER, **more)

@@ -206,8 +206,6 @@ def common(composer: Composer, form: Form, generic: bool, spec: str, command: st
     S.payload_of_slot = composer.payload_of("slot", main)
     S.secondary = len(stack.branches) > 1
     S.report_event = f"{S.p}_report(self, &event);" if S.can.handler else "lamina_corruption_abort(&event);"
-    S.unknown_event = (f'{{ .stack = "{S.name}", .layer = "{main.store.name}", .what = "damaged", .address = slot, '
-                       ".offset = 0, .expected = 0, .found = 0 }")
     S.missized = S.checks and S.can.free_sized and not main.store.desc.whole
     S.before_reset = "\n".join(t for t in (composer.join(b.blocks, "before_reset", b, form) for b in stack.branches) if t)
     S.reset = "\n".join(t for t in (
@@ -259,7 +257,11 @@ def _branch_view(composer: Composer, branch: Branch, form: Form, generic: bool) 
     inspect_form = Form.HANDLE if generic else Form.FLAT
     view.inspect_any_text = composer.join(branch.blocks, "inspect_any", branch, inspect_form)
     view.inspect_freed_text = composer.join(branch.blocks, "inspect_freed", branch, inspect_form)
-    view.fn_damaged = {n: composer.branch_fn(branch, f"damaged_{n}", generic) for n in ("free", "live")}
+    view.fn_damaged = composer.damaged_fns(branch, generic)
+    view.damaged = list(dict.fromkeys(view.fn_damaged[n] for n, asked in (
+        ("free", view.verify), ("live", view.intact and composer.stack.options.checks == "full")) if asked))
+    view.unknown_event = (f'{{ .stack = "{composer.stack.name}", .layer = "{branch.store.name}", .what = "damaged", '
+                          f".address = {composer.payload_of('slot', branch)}, .offset = 0, .expected = 0, .found = 0 }}")
     view.fn_inspect = {n: composer.branch_fn(branch, f"inspect_{n}", generic) for n in ("any", "freed")}
     return view
 

@@ -33,6 +33,15 @@ static void line_decimal(line *out, size_t value)
     line_text(out, &digits[at]);
 }
 
+/* The magnitude without a negation that could overflow. */
+static void line_signed(line *out, ptrdiff_t value)
+{
+    if (value < 0) {
+        line_text(out, "-");
+    }
+    line_decimal(out, (value < 0) ? (size_t)0U - (size_t)value : (size_t)value);
+}
+
 /* By shifts: a division of 64 bits would be a call into the compiler's library on a 32-bit processor. */
 static void line_hex(line *out, uint64_t value)
 {
@@ -83,7 +92,7 @@ size_t lamina_corruption_line(char *bytes, size_t capacity, const lamina_corrupt
     line_hex(&out, (uint64_t)(uintptr_t)event->address);
     if (event->expected != event->found) {
         line_text(&out, " (offset ");
-        line_decimal(&out, event->offset);
+        line_signed(&out, event->offset);
         line_text(&out, ": expected ");
         line_hex(&out, event->expected);
         line_text(&out, ", found ");

@@ -340,7 +340,7 @@ static bool slab_verify(toy_slab *self, unsigned char *slot)
         return true;
     }
     lamina_corruption event = finding(self, "poison", "poison overwritten", slot);
-    event.offset = at;
+    event.offset = (ptrdiff_t)at;
     event.expected = TOY_POISON;
     event.found = slot[at];
     report(self, event);

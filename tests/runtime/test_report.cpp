@@ -35,10 +35,10 @@ TEST_CASE("the largest numbers and missing strings", "[report]")
 {
     char line[LAMINA_CORRUPTION_LINE_BYTES];
     const lamina_corruption event = {nullptr,  nullptr,    nullptr, reinterpret_cast<const void *>(UINTPTR_MAX),
-                                     SIZE_MAX, UINT64_MAX, 0};
+                                     PTRDIFF_MIN, UINT64_MAX, 0};
     (void)lamina_corruption_line(line, sizeof line, &event);
     std::ostringstream expected;
-    expected << "lamina: ?: ?: ? at 0x" << std::hex << UINTPTR_MAX << " (offset " << std::dec << SIZE_MAX
+    expected << "lamina: ?: ?: ? at 0x" << std::hex << UINTPTR_MAX << " (offset " << std::dec << PTRDIFF_MIN
              << ": expected 0x" << std::hex << UINT64_MAX << ", found 0x0)\n";
     REQUIRE(std::string(line) == expected.str());
 }

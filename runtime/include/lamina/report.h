@@ -13,14 +13,17 @@
 
 LAMINA_EXTERN_C_BEGIN
 
-/* All strings are literals that outlive the event. `expected` equal to `found` means that there were no two values
- * to compare, as with a double free, and that `offset` says nothing either. */
+/* All strings are literals that outlive the event. Where it is about a block, `address` is what alloc returned for it or
+ * would, and `offset` leads from there to the first wrong byte: below 0 before the block, behind it from its size on.
+ * Where it is about the allocator's own state, `address` is what is wrong there, or where the memory begins. `expected`
+ * equal to `found` means that there were no two values to compare, as with a double free, and that `offset` says
+ * nothing either. */
 typedef struct lamina_corruption {
     const char *stack;   /* the spec's name for the allocator */
     const char *layer;   /* the layer that noticed */
     const char *what;    /* what it noticed, as a phrase: "poison overwritten" */
     const void *address; /* the block it is about */
-    size_t offset;       /* where in its slot or canary `address` lies, in bytes */
+    ptrdiff_t offset;    /* of the first wrong byte from there */
     uint64_t expected;   /* what should stand there … */
     uint64_t found;      /* … and what does */
 } lamina_corruption;

@@ -81,11 +81,11 @@ static void reports(void)
 {
     CASE("core", "a corruption is told in one line, and cut where there is no room")
     {
-        const lamina_corruption event = {"pool", "poison", "poison overwritten", (const void *)(uintptr_t)0x20, 3U,
+        const lamina_corruption event = {"pool", "poison", "poison overwritten", (const void *)(uintptr_t)0x20, -3,
                                          0xDEU,  0xDFU};
         char line[LAMINA_CORRUPTION_LINE_BYTES];
         const char *const expected =
-            "lamina: pool: poison: poison overwritten at 0x20 (offset 3: expected 0xde, found 0xdf)\n";
+            "lamina: pool: poison: poison overwritten at 0x20 (offset -3: expected 0xde, found 0xdf)\n";
         const size_t length = lamina_corruption_line(line, sizeof line, &event);
         EXPECT(same_text(line, expected));
         EXPECT(line[length] == '\0');

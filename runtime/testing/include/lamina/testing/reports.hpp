@@ -23,7 +23,7 @@ namespace lamina {
 namespace testing {
 
 // An event as a test expects it; the stack's name is filled in later.
-inline lamina_corruption damage(const char *layer, const char *what, const void *address, std::size_t offset = 0,
+inline lamina_corruption damage(const char *layer, const char *what, const void *address, std::ptrdiff_t offset = 0,
                                 std::uint64_t expected = 0, std::uint64_t found = 0) {
     lamina_corruption event = {};
     event.layer = layer;
@@ -40,7 +40,7 @@ namespace detail {
 inline std::string in_full(const lamina_corruption &event) {
     const auto word = [](const char *text) { return std::string(text != nullptr ? text : "(null)"); };
     // Where there were no two values to compare, the offset says nothing (report.h).
-    const std::size_t offset = event.expected != event.found ? event.offset : 0;
+    const std::ptrdiff_t offset = event.expected != event.found ? event.offset : 0;
     return say(word(event.stack), ": ", word(event.layer), ": ", word(event.what), " at ", event.address, ", offset ",
                offset, ", expected ", event.expected, ", found ", event.found);
 }
@@ -106,9 +106,9 @@ inline Findings reports(const lamina_subject &subject, const std::function<lamin
 }
 
 // One watched byte, `offset` bytes from the payload's start, of an object that is out or (`freed`) was freed: check()
-// and whoever comes across it next report exactly that byte, `at` bytes into what the layer watches.
+// and whoever comes across it next report exactly that byte.
 inline Findings watched_byte(const lamina_subject &subject, bool freed, std::ptrdiff_t offset, const char *layer,
-                             const char *what, std::size_t at) {
+                             const char *what) {
     unsigned char *block = nullptr;
     const auto prepare = [&](Instance &instance) {
         block = detail::middle(detail::three_blocks(instance));
@@ -120,7 +120,7 @@ inline Findings watched_byte(const lamina_subject &subject, bool freed, std::ptr
         }
         const unsigned char was = peek(block, offset);
         flip(block, offset, 0x01);
-        return damage(layer, what, block + offset, at, was, was ^ 0x01U);
+        return damage(layer, what, block, offset, was, was ^ 0x01U);
     };
     Findings findings = guarded([&] {
         Findings inner;
@@ -981,9 +981,9 @@ inline void reports(const lamina_subject &subject, const std::function<lamina_co
 }
 
 inline void watched_byte(const lamina_subject &subject, bool freed, std::ptrdiff_t offset, const char *layer,
-                         const char *what, std::size_t at) {
+                         const char *what) {
     INFO("subject: " << name_of(subject) << ", byte " << offset << (freed ? " of a freed object" : ""));
-    LAMINA_REQUIRE_CLEAN(checks::watched_byte(subject, freed, offset, layer, what, at));
+    LAMINA_REQUIRE_CLEAN(checks::watched_byte(subject, freed, offset, layer, what));
 }
 inline void broken_seal(const lamina_subject &subject, std::ptrdiff_t seal, std::ptrdiff_t slot) {
     INFO("subject: " << name_of(subject));
