@@ -158,13 +158,13 @@ LAMINA_INLINE void game_messages_free_sized(game_messages_t *self, void *ptr, si
 void game_messages_reset(game_messages_t *self);
 
 /* Whether `ptr` is the start of a slot that was ever handed out. O(1). */
-bool game_messages_owns(game_messages_t *self, const void *ptr);
+bool game_messages_owns(const game_messages_t *self, const void *ptr);
 
 /* Bytes that may be used of the object `ptr`: GAME_MESSAGES_PAYLOAD_BYTES; 0 for what is no object. O(1). */
-size_t game_messages_usable_size(game_messages_t *self, const void *ptr);
+size_t game_messages_usable_size(const game_messages_t *self, const void *ptr);
 
 /* Objects that there is room for in all. O(1). */
-size_t game_messages_capacity(game_messages_t *self);
+size_t game_messages_capacity(const game_messages_t *self);
 
 /* Objects in use. O(slots): a diagnostic. */
 size_t game_messages_in_use(game_messages_t *self);

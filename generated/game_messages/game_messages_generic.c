@@ -371,7 +371,7 @@ void game_messages_generic_reset(game_messages_generic_t *self)
     (void)lamina_atomic_exchange_ptr_acquire(&self->owner.remote, &self->owner.remote);
 }
 
-bool game_messages_generic_owns(game_messages_generic_t *self, const void *ptr)
+bool game_messages_generic_owns(const game_messages_generic_t *self, const void *ptr)
 {
     const unsigned char *const slot = (const unsigned char *)ptr;
     const bool out = lamina_rotr((uintptr_t)slot - (uintptr_t)self->slab.base, GAME_MESSAGES_SLOT_SHIFT) <
@@ -380,12 +380,12 @@ bool game_messages_generic_owns(game_messages_generic_t *self, const void *ptr)
     return out;
 }
 
-size_t game_messages_generic_usable_size(game_messages_generic_t *self, const void *ptr)
+size_t game_messages_generic_usable_size(const game_messages_generic_t *self, const void *ptr)
 {
     return game_messages_generic_owns(self, ptr) ? GAME_MESSAGES_PAYLOAD_BYTES : 0U;
 }
 
-size_t game_messages_generic_capacity(game_messages_generic_t *self)
+size_t game_messages_generic_capacity(const game_messages_generic_t *self)
 {
     (void)self;
     return GAME_MESSAGES_SLOT_COUNT;

@@ -100,13 +100,13 @@ void game_messages_generic_free_sized(game_messages_generic_t *self, void *ptr, 
 void game_messages_generic_reset(game_messages_generic_t *self);
 
 /* Whether `ptr` is the start of a slot that was ever handed out. O(1). */
-bool game_messages_generic_owns(game_messages_generic_t *self, const void *ptr);
+bool game_messages_generic_owns(const game_messages_generic_t *self, const void *ptr);
 
 /* Bytes that may be used of the object `ptr`: GAME_MESSAGES_PAYLOAD_BYTES; 0 for what is no object. O(1). */
-size_t game_messages_generic_usable_size(game_messages_generic_t *self, const void *ptr);
+size_t game_messages_generic_usable_size(const game_messages_generic_t *self, const void *ptr);
 
 /* Objects that there is room for in all. O(1). */
-size_t game_messages_generic_capacity(game_messages_generic_t *self);
+size_t game_messages_generic_capacity(const game_messages_generic_t *self);
 
 /* Objects in use. O(slots): a diagnostic. */
 size_t game_messages_generic_in_use(game_messages_generic_t *self);

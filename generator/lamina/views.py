@@ -194,7 +194,7 @@ def common(composer: Composer, form: Form, generic: bool, spec: str, command: st
     S.access = stack.access
     settles = stack.access is not None and composer.defines(stack.access, "settle")
     leaves = stack.access is not None and composer.defines(stack.access, "leave")
-    S.const = not (settles or leaves)
+    S.const, S.reads = not (settles or leaves), not leaves
     S.settle = composer.access_text("settle", form)
     S.enter, S.leave = composer.access_text("enter", form), composer.access_text("leave", form)
     S.guarded = bool(S.enter or S.leave or S.settle)

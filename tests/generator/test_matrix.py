@@ -61,6 +61,14 @@ def test_every_stack_compiles_without_a_warning(generated: Path) -> None:
         assert not said, said[0]
 
 
+def test_what_only_asks_takes_a_const_handle(generated: Path) -> None:
+    """With an owner as well, whose frees from elsewhere wait for other calls; a mutex must be locked, and so written."""
+    headers = [p for p in generated.glob("*/*.h") if "lamina_mutex" not in p.read_text()]
+    found = [(p.name, what) for p in headers for what in re.findall(
+        r"^\S+ \w+_(?:owns|usable_size|capacity|stats)\((?!const |void\))[^;]*;", p.read_text(), re.M)]
+    assert len(headers) > 300 and found == []
+
+
 #: Processors without atomic operations on 64 bits, and compilers for them: there each such operation is a call of libatomic.
 NARROW = {"i486": ["gcc", "-m32", "-march=i486"], "cortex-m4": ["arm-none-eabi-gcc", "-mcpu=cortex-m4", "-mthumb", "-ffreestanding"]}
 #: What can bring an atomic operation into a stack's C: the runtime's headers by name, or the compiler's words.
