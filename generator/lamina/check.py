@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import difflib
 import json
-import os
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Sequence
 
 from .emit import changes, digest, recorded
 from .model import Stack
@@ -37,18 +35,6 @@ def as_emitted(stack: Stack, options: Options, generic: bool | None, tests: bool
     return replace(options, standalone=alone, generic="--no-generic" not in words if generic is None else generic,
                    tests="--no-tests" not in words if tests is None else tests,
                    formatted="--no-format" not in words if formatted is None else formatted)
-
-
-def abandoned(outputs: list[Output], specs: Sequence[str], folder: str) -> list[Finding]:
-    """Folders whose manifest names one of the specs, which doesn't declare their stack any more."""
-    mine = {os.path.abspath(spec) for spec in specs}
-    out = []
-    for path in sorted(Path(folder).glob("*/manifest.json")):
-        spec = recorded(path.parent).get("spec")
-        if isinstance(spec, str) and path.parent.name not in {output.stack.name for output in outputs} and \
-                os.path.abspath(path.parent / spec) in mine:
-            out.append(Finding(str(path.parent), "no longer given"))
-    return out
 
 
 def compare(outputs: list[Output], files: dict[str, str], folder: str) -> list[Finding]:

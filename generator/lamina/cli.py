@@ -133,8 +133,9 @@ def generate(specs: tuple[str, ...], include: tuple[str, ...], only: tuple[str, 
              quiet: bool) -> None:
     """Emit the C, the tests and the page of each stack of SPECS.
 
-    What an earlier run emitted and this one doesn't is removed. A file that was edited by hand since is never removed,
-    and only written over with --force.
+    What an earlier run emitted and this one doesn't is removed, whole folders of stacks that the spec doesn't declare any
+    more as well, unless --stack chooses some. A file that was edited by hand since is never removed, and only written
+    over with --force.
     """
     from . import emit
     from .pipeline import Options, all_stacks, generator_inputs, output_names
@@ -157,7 +158,8 @@ def generate(specs: tuple[str, ...], include: tuple[str, ...], only: tuple[str, 
     if to_stdout:
         _print_sources([f"{output.stack.name}/{output.stack.name}{end}" for output in outputs for end in (".h", ".c")], files)
         return
-    found = emit.changes(files, out)
+    gone = [] if only else emit.abandoned(outputs, specs, out)
+    found = emit.changes(files, out, gone)
     if dry_run:
         for name in files:
             path = os.path.join(out, name)
@@ -182,6 +184,9 @@ def generate(specs: tuple[str, ...], include: tuple[str, ...], only: tuple[str, 
         click.echo(f"lamina: {os.path.join(out, name)} is no longer given, but was edited by hand: it stays", err=True)
     if not quiet:
         _tell_written(outputs, files, changed, found.stale, out)
+        for lead in gone:
+            if f"{lead}/manifest.json" in found.stale:
+                click.echo(f"removed {os.path.join(out, lead)}: the spec declares no such stack")
 
 
 def _tell_written(outputs: Any, files: dict[str, str], changed: list[str], stale: list[str], out: str) -> None:
@@ -226,14 +231,14 @@ def check(specs: tuple[str, ...], include: tuple[str, ...], only: tuple[str, ...
     A folder is compared with what the options give that it was emitted with: its manifest has them.
     """
     from . import emit
-    from .check import abandoned, as_emitted, compare
+    from .check import Finding, as_emitted, compare
     from .pipeline import Options
 
     options = Options(out, include=include, only=only, target=target)
     outputs = render_or_fail(specs, options, diagnostics, warnings,
                              lambda stack: as_emitted(stack, options, generic, tests, formatted, standalone))
     findings = compare(outputs, emit.finish(outputs), out)
-    gone = [] if only else abandoned(outputs, specs, out)
+    gone = [] if only else [Finding(os.path.join(out, lead), "no longer given") for lead in emit.abandoned(outputs, specs, out)]
     for finding in findings + gone:
         click.echo(f"{finding.path}: {finding.state}")
         if finding.diff:
@@ -250,7 +255,7 @@ def check(specs: tuple[str, ...], include: tuple[str, ...], only: tuple[str, ...
     if states == {"formatter differs"}:
         click.echo("only the formatting differs: this clang-format is not the version that the manifest names", err=True)
     for finding in gone:
-        click.echo(f"remove {finding.path}: the spec declares no such stack", err=True)
+        click.echo(f"{finding.path}: the spec declares no such stack; lamina generate removes what it emitted there", err=True)
     raise Failed(STALE)
 
 

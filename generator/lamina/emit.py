@@ -8,7 +8,7 @@ import os
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Sequence
 
 from . import __version__, standalone
 from .pipeline import Output, relative
@@ -95,10 +95,24 @@ class Changes:
     kept: list[str] = field(default_factory=list)
 
 
-def changes(files: dict[str, str], folder: str) -> Changes:
-    """Compares what is to be written with what is there and what the manifests say was put there."""
+def abandoned(outputs: list[Output], specs: Sequence[str], folder: str) -> list[str]:
+    """The folders of stacks that were emitted from one of the specs, which doesn't declare them any more."""
+    mine = {os.path.abspath(spec) for spec in specs}
+    given = {output.stack.name for output in outputs}
+    out = []
+    for path in sorted(Path(folder).glob("*/manifest.json")):
+        spec = recorded(path.parent).get("spec")
+        if isinstance(spec, str) and path.parent.name not in given and not path.parent.is_symlink() and \
+                os.path.abspath(path.parent / spec) in mine:
+            out.append(path.parent.name)
+    return out
+
+
+def changes(files: dict[str, str], folder: str, gone: Sequence[str] = ()) -> Changes:
+    """Compares what is to be written with what is there and what the manifests say was put there. Of the folders `gone`
+    nothing is to be left but what was edited, and its manifest."""
     out = Changes()
-    for lead in sorted({name.split("/")[0] for name in files}):
+    for lead in sorted({name.split("/")[0] for name in files} | set(gone)):
         base = Path(folder, lead)
         for name, known in sorted(recorded(base).get("outputs", {}).items()):
             found = _found(base, name)
@@ -111,6 +125,8 @@ def changes(files: dict[str, str], folder: str) -> Changes:
                 (out.stale if as_emitted else out.kept).append(f"{lead}/{name}")
             elif not as_emitted and found != wanted.encode("utf-8"):
                 out.edited.append(f"{lead}/{name}")
+        if lead in gone and not any(name.startswith(f"{lead}/") for name in out.kept):
+            out.stale.append(f"{lead}/manifest.json")
     return out
 
 
@@ -153,7 +169,8 @@ def write(files: dict[str, str], folder: str, stale: list[str]) -> list[str]:
             target.parent.mkdir(parents=True, exist_ok=True)
         for name in stale:
             (base / name).unlink(missing_ok=True)
-            _remove_empty((base / name).parent, base / name.split("/")[0])
+            lead = base / name.split("/")[0]
+            _remove_empty((base / name).parent, base if lead / "manifest.json" == base / name else lead)
         for staged, target in changed:
             os.replace(staged, target)
     finally:

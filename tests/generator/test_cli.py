@@ -494,12 +494,54 @@ def test_check_of_a_broken_standalone_folder(lamina):
 def test_check_tells_stacks_that_are_gone(lamina):
     lamina("generate", "--no-format", "two.lua", "good.lua")
     Path("two.lua").write_text(TWO.replace('"large"', '"huge"'), encoding="utf-8")
-    lamina("generate", "--no-format", "two.lua")
+    lamina("generate", "--no-format", "--stack", "huge", "two.lua")  # of chosen stacks no other is touched
+    lamina("generate", "--no-format", "--stack", "small", "two.lua")
     large = os.path.join("generated", "large")
     out, err = lamina("check", "two.lua", status=3)
-    assert out == f"{large}: no longer given\n" and err == f"remove {large}: the spec declares no such stack\n"
+    assert out == f"{large}: no longer given\n"
+    assert err == f"{large}: the spec declares no such stack; lamina generate removes what it emitted there\n"
     lamina("check", "--stack", "huge", "two.lua")
     lamina("check", "good.lua")
+
+
+def test_generate_removes_stacks_that_are_gone(lamina):
+    lamina("generate", "--no-format", "--standalone", "two.lua", "good.lua")
+    large, before = Path("generated/large"), set(tree("generated"))
+    Path("two.lua").write_text(TWO.replace('"large"', '"huge"'), encoding="utf-8")
+    dry = lamina("generate", "--no-format", "--standalone", "--dry-run", "two.lua")[0]
+    assert {line.split()[1] for line in dry.splitlines() if line.startswith("removed ")} == \
+        {str(path) for path in large.rglob("*") if path.is_file()}
+    assert set(tree("generated")) == before
+    out, err = lamina("generate", "--no-format", "--standalone", "two.lua")
+    assert f"removed {large}: the spec declares no such stack\n" in out and err == ""
+    assert not large.exists() and Path("generated/huge/huge.h").is_file()
+    lamina("check", "two.lua", "good.lua")  # another spec's folders are nobody else's
+
+
+def test_of_stacks_that_are_gone_what_is_not_ours_stays(lamina, tmp_path_factory):
+    lamina("generate", "--no-format", "two.lua")
+    large = Path("generated/large")
+    Path("two.lua").write_text(TWO.replace('"large"', '"huge"'), encoding="utf-8")
+    mine = large / "mine.txt"
+    mine.write_text("mine\n", encoding="utf-8")
+    edited = large / "large.c"
+    text = edited.read_text(encoding="utf-8")
+    edited.write_text("int x;\n", encoding="utf-8")
+    out, err = lamina("generate", "--no-format", "--force", "two.lua")
+    assert err == f"lamina: {edited} is no longer given, but was edited by hand: it stays\n" and "removed" not in out
+    assert {path.name for path in large.iterdir()} == {"mine.txt", "large.c", "manifest.json"}
+    assert "large: no longer given\n" in lamina("check", "two.lua", status=3)[0]
+    edited.write_text(text, encoding="utf-8")  # the edit is taken back: what is left is the user's
+    out, err = lamina("generate", "--no-format", "two.lua")
+    assert {path.name for path in large.iterdir()} == {"mine.txt"} and err == "" and f"removed {large}: " in out
+    lamina("check", "two.lua")
+    # A folder that is only a link to somewhere is left alone, whatever its manifest says.
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "large"
+    os.rename("generated/huge", elsewhere)
+    os.symlink(elsewhere, "generated/huge")
+    Path("two.lua").write_text(TWO, encoding="utf-8")
+    lamina("generate", "--no-format", "two.lua")
+    assert (elsewhere / "huge.h").is_file()
 
 
 # Files that are not ours any more -----------------------------------------------------------------------------------
