@@ -18,7 +18,7 @@ static bool is_live(const db_audit_t *self, size_t index)
     return ((*db_audit_word(self, index) >> (index % 64U)) & 1U) != 0U;
 }
 
-/* Which canary byte of the slot is wrong, counted from where its canary begins. */
+/* Which canary byte of the slot is wrong, counted from the object between the canaries. */
 static lamina_corruption found_beside(const db_audit_t *self, const unsigned char *slot)
 {
     const uint64_t canary = self->canary.secret ^ (uint64_t)(uintptr_t)slot;
@@ -28,8 +28,8 @@ static lamina_corruption found_beside(const db_audit_t *self, const unsigned cha
     lamina_corruption event = event_at(
         "canary",
         before ? "canary before the payload was written over" : "canary behind the payload was written over",
-        slot + begin + at, (unsigned char)(canary >> (at * 8U)), slot[begin + at]);
-    event.offset = at;
+        slot + DB_AUDIT_PAYLOAD_OFFSET, (unsigned char)(canary >> (at * 8U)), slot[begin + at]);
+    event.offset = (ptrdiff_t)(begin + at) - (ptrdiff_t)DB_AUDIT_PAYLOAD_OFFSET;
     return event;
 }
 
@@ -41,7 +41,7 @@ void db_audit_written_beside(const db_audit_t *self, const unsigned char *slot)
 
 void db_audit_forged_link(const unsigned char *slot)
 {
-    floor_report("db_audit", "slab", "free-list link was written over", slot, 0, 0);
+    floor_report("db_audit", "slab", "free-list link was written over", slot + DB_AUDIT_PAYLOAD_OFFSET, 0, 0);
 }
 
 void db_audit_double_free(const void *ptr)
@@ -210,19 +210,19 @@ static bool list_is_whole(const db_audit_t *self, size_t *length, lamina_corrupt
             *event = event_at("slab", "free list leaves the slab", self->slab.base, self->slab.carved, index);
             return false;
         }
-        const unsigned char *const slot = db_audit_slot(self, index);
+        const unsigned char *const object = db_audit_slot(self, index) + DB_AUDIT_PAYLOAD_OFFSET;
         const unsigned char *const link = db_audit_link(self, index);
         next = lamina_load_u32(link + 8);
         if (lamina_load_u64(link) != db_audit_mac(self, index, next)) {
-            *event = event_at("slab", "free-list link was written over", slot, 0, next);
+            *event = event_at("slab", "free-list link was written over", object, 0, next);
             return false;
         }
         if (is_live(self, index)) {
-            *event = event_at("slab", "slot is free and in use", slot, 0, 1);
+            *event = event_at("slab", "slot is free and in use", object, 0, 1);
             return false;
         }
         if (++*length > self->slab.carved) {
-            *event = event_at("slab", "free list runs in a circle", slot, self->slab.carved, *length);
+            *event = event_at("slab", "free list runs in a circle", object, self->slab.carved, *length);
             return false;
         }
     }

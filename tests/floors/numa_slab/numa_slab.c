@@ -15,9 +15,8 @@ static floor_slab cold_view(const numa_slab_t *self)
 static lamina_corruption found_in(const unsigned char *slot)
 {
     const size_t at = 8U + lamina_first_mismatch(slot + 8, NUMA_SLAB_SLOT_BYTES - 8U, NUMA_SLAB_POISON_WORD);
-    lamina_corruption event = floor_event("numa_slab", "poison", "written after free", slot + at, 0xDEU,
-                                          slot[at]);
-    event.offset = at;
+    lamina_corruption event = floor_event("numa_slab", "poison", "written after free", slot, 0xDEU, slot[at]);
+    event.offset = (ptrdiff_t)at;
     return event;
 }
 
