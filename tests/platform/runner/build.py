@@ -113,9 +113,10 @@ def suite(platform: Platform) -> Built:
 
 
 def specs(platform: Platform) -> list[str]:
-    """The example specs, and what the platform's file adds."""
+    """The example specs, locked memory where pages can be locked, and what the platform's file adds."""
     found = sorted(str(path) for path in (ROOT / "specs").iterdir() if path.suffix in (".lua", ".yaml"))
-    return found + [str(SUITE / name) for name in platform.specs]
+    own = ["locked.lua"] if "locked memory" in TARGETS[platform.target].has else []
+    return found + [str(SUITE / name) for name in (*own, *platform.specs)]
 
 
 def generate(platform: Platform) -> tuple[Path, list[Stack], list[str]]:
