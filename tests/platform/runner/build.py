@@ -38,6 +38,8 @@ class Built:
     refused: tuple[str, ...] = ()
     #: Those of the stacks that place their pages on memory nodes.
     placed: tuple[str, ...] = ()
+    #: Those that are the suite's own: the project's build, which the C++ tests come from, knows the examples alone.
+    own: tuple[str, ...] = ()
 
 
 def run(command: list[str], folder: Path, what: str, environment: dict[str, str] | None = None) -> None:
@@ -160,7 +162,8 @@ def stacks(platform: Platform) -> Built:
                                                        f"test_{name}_generic.c")]
     includes = [f"-I{folder / name}" for name in taken]
     exe = compile_all(platform, sources, platform.folder / "stacks", "stacks.exe", ["-DSUITE_STACKS=1", *includes])
-    return Built(exe, tuple(taken), tuple(refused), tuple(stack.name for stack in found if stack.find("numa")))
+    return Built(exe, tuple(taken), tuple(refused), tuple(stack.name for stack in found if stack.find("numa")),
+                 tuple(stack.name for stack in found if Path(stack.spec).is_relative_to(SUITE)))
 
 
 def catch2(platform: Platform, only: tuple[str, ...] = ()) -> list[Path]:
