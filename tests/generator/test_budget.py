@@ -17,7 +17,7 @@ LIMITS = ROOT / "tests" / "budget" / "limits.lua"
 
 #: The promise, here too, so that a spec can't be made to fit: at most so many instructions for an alloc and a free.
 PROMISED = {
-    "plain": 18, "poison_written": 23, "poison_verified": 40, "bumped": 12, "quarantine_16": 28, "canary_both": 32,
+    "plain": 18, "poison_written": 23, "poison_verified": 40, "bumped": 9, "quarantine_16": 28, "canary_both": 32,
     "zeroized": 26, "falls_back": 20, "owned": 22, "counted": 28, "audit": 340,
 }
 
