@@ -9,14 +9,16 @@ import shutil
 import subprocess
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
 
 from lamina.cli import Failed
 from lamina.commands import compare
-from lamina.comparing import allocators, bounds, intervals, measure, patterns, subjects, table, verdicts
-from lamina.report import view, writing
+from lamina.comparing import allocators, bounds, intervals, measure, patterns, session, subjects, table, verdicts
+from lamina.comparing.pace import Pace
+from lamina.report import documents, view, writing
 
 ROOT = Path(__file__).resolve().parents[2]
 SPECS = [*sorted((ROOT / "specs").glob("*.lua")), *sorted((ROOT / "specs").glob("*.yaml"))]
@@ -434,8 +436,10 @@ def test_no_difference_is_said_in_the_table():
 
 def test_the_method_says_what_the_driver_counts():
     """n and 2n objects, of which n is at least what is given: whole turns."""
-    document = {"method": {"measures": ["instructions"], "objects_counted": measure.COUNTED}}
+    document = {"method": {"measures": ["instructions"], "objects_counted": measure.COUNTED, "caches": measure.CACHES}}
     (told,) = view._method(document)
+    document["method"]["caches"] = {}
+    assert "caches were not simulated" in view._method(document)[0] and "misses" not in view._method(document)[0]
     assert "a run of 2n objects less those of one of n, where n is 4,096 objects, or more" in told
     assert told in (ROOT / "docs" / "comparison.md").read_text(encoding="utf-8")
     driver = (ROOT / "templates" / "tools" / "compare" / "driver.c").read_text(encoding="utf-8")
@@ -677,6 +681,141 @@ def test_a_stack_that_cannot_start_says_why(folder):
 
 
 
+# ---------------------------------------------------------------------------------------------
+# The time that it takes.
+
+class Clock:
+    """Seconds that pass only where somebody says so."""
+
+    def __init__(self):
+        self.now = 1000.0
+
+    def __call__(self):
+        return self.now
+
+
+def test_a_step_is_done_where_there_is_room_for_what_it_took_the_last_time():
+    clock = Clock()
+    pace = Pace(10.0, clock)
+
+    def work(seconds):
+        return lambda: setattr(clock, "now", clock.now + seconds)
+
+    assert pace.step("a", work(4.0)) and pace.step("a", work(3.0))
+    assert not pace.step("a", work(1.0)) and pace.taken == 7.0  # three seconds are left, and it took three
+    assert pace.step("b", work(1.0)) and not pace.step("a", work(1.0)) and pace.step("b", work(1.5))
+    assert not pace.step("b", work(1.0)) and pace.taken == 9.5
+    assert Pace(None, clock).step("c", work(1e9))
+
+
+def quick_choice(**changes):
+    """What --quick chooses."""
+    (usual, latencies), none = compare.QUICK_ROUNDS, subjects.floors_dir()
+    return session.Choice(**{**dict(
+        patterns=list(patterns.PATTERNS), asked=False, general=allocators.find([]), measures=session.MEASURES, repetitions=usual,
+        latencies=latencies, bare_times=False, cc=["gcc"], cflags=["-O2"], floors=none, tools={"valgrind": "", "strace": ""},
+        workers=2, command="", quick=True, budget=compare.QUICK_SECONDS), **changes})
+
+
+@pytest.mark.parametrize("stacks", [1, 2, 3, 5])
+def test_a_quick_run_is_expected_to_take_less_than_a_minute(stacks):
+    assert 5 < session.seconds(quick_choice(), stacks) < 60
+
+
+def slow_session(monkeypatch, clock, seconds, names=("one", "two", "three"), **changes):
+    """A session whose measurements take so many seconds of the clock, by kind; its benches have all subjects."""
+    def takes(what, answer):
+        def work(*arguments):
+            clock.now += seconds[what] / 8  # of eight subjects
+            return answer() if callable(answer) else answer
+        return work
+
+    kinds = [("flat", "flat"), ("generic", "generic"), ("floor", "floor"), *((n, "general") for n in ("malloc", "a", "b", "c", "d"))]
+    monkeypatch.setattr(measure, "count", lambda subject, jobs, *rest: (takes("count", None)(), {
+        (job.pattern, touch): measure.Counted(10.0) for job in jobs for touch in (True, False)})[1])
+    monkeypatch.setattr(measure, "time_once", takes("time", lambda: 5.0))
+    monkeypatch.setattr(measure, "latency_once", lambda subject, job, into: (takes("latency", None)(), into.add("clock 1 1\nalloc 2 5\n")))
+    monkeypatch.setattr(measure, "memory_once", takes("memory", measure.Memory(4096, 1, 64)))
+    monkeypatch.setattr(measure, "calls_once", takes("calls", lambda: Counter()))
+
+    def prepare(stack, spec, root, *rest, **more):
+        clock.now += seconds["build"]
+        members = [subjects.Subject(name, kind, name, root) for name, kind in kinds]
+        return subjects.Bench(stack, spec, SimpleNamespace(sized=True), {"frees", "resets", "remote"}, members,
+                              subjects.Subject("loop", "loop", "loop", root), subjects.OBJECTS)
+
+    monkeypatch.setattr(subjects, "prepare", prepare)
+    choice = quick_choice(workers=1, **changes)
+    stacks = [(SimpleNamespace(name=name, brief="", layers=[]), "spec.lua") for name in names]
+    return session.run(stacks, choice, Path("/nowhere"), lambda what, done: None, Pace(choice.budget, clock)), choice
+
+
+FAST = {"build": 0.1, "count": 0.01, "time": 0.001, "latency": 0.001, "memory": 0.001, "calls": 0.001}
+
+
+def test_what_fits_is_measured_whole(monkeypatch):
+    clock = Clock()
+    document, choice = slow_session(monkeypatch, clock, FAST)
+    assert document["budget"]["cut"] == [] and document["method"]["repetitions"] == choice.repetitions
+    assert "cut short" not in table.text(document)
+
+
+@pytest.mark.parametrize("slow, rounds, cut", [
+    ({"time": 0.5}, range(1, 5), {"time"}),  # a round takes 13.5 s
+    ({"time": 0.25}, range(6, 9), {"time"}),  # latencies come after the sixth
+    ({"time": 5.0}, range(0, 1), {"time"}),
+    ({"time": 0.3, "latency": 1.0}, range(6, 7), {"time", "latency"}),
+    ({"count": 60.0}, range(0, 1), {"memory", "calls", "time", "latency"}),
+    ({"memory": 4.0}, range(0, 1), {"memory", "calls", "time", "latency"}),
+])
+def test_a_quick_run_stops_when_its_time_is_used_up(monkeypatch, slow, rounds, cut):
+    """Whatever is slow: counts of all are there, the rest is cut, and all say so."""
+    clock = Clock()
+    document, choice = slow_session(monkeypatch, clock, {**FAST, **slow})
+    if "count" not in slow:
+        assert clock.now - 1000.0 < 60.0
+    assert {entry["what"] for entry in document["budget"]["cut"]} == cut
+    assert all(entry["done"] < entry["wanted"] for entry in document["budget"]["cut"])
+    assert document["method"]["repetitions"] in rounds
+    for stack in document["stacks"]:
+        for row in stack["patterns"]:
+            for variant in row["variants"]:
+                assert all(r["instructions"] for r in variant["results"])
+                samples = {len(r["time"]["samples_ns"]) if r["time"] else 0 for r in variant["results"]}
+                assert len(samples) == 1  # pairs, never one alone
+                if variant["touch"]:
+                    assert min(samples) - document["method"]["repetitions"] in (0, 1)
+    told = f"{document['method']['repetitions']} of {choice.repetitions} rounds of times"
+    for text in (table.text(document), documents.html(document), documents.markdown(document)):
+        assert "cut short: after " in text and told in text
+
+
+def test_without_quick_nothing_is_cut(monkeypatch):
+    clock = Clock()
+    document, _ = slow_session(monkeypatch, clock, {**FAST, "time": 100.0}, names=("one",), quick=False, budget=None, repetitions=6)
+    assert document["budget"] is None and document["method"]["repetitions"] == 6 and clock.now > 1000.0 + 60.0
+
+
+@needs_tools
+def test_quick_is_given_its_seconds_and_says_what_was_cut(spec, monkeypatch):
+    monkeypatch.setattr(compare, "QUICK_SECONDS", 0.1)
+    document = document_of(spec, "--stack", "frame", "--with", "none", "--quick")
+    assert document["budget"]["seconds"] == 0.1 and {"time", "latency", "memory"} <= {c["what"] for c in document["budget"]["cut"]}
+    flat = result_of(document, "frame", "burst", "flat", True)
+    assert flat["instructions"]["per_object"] > 0 and flat["time"] is None and flat["cache_misses"] is None
+    assert document["bounds"]
+
+
+@needs_tools
+def test_counts_without_caches_are_those_with_them(spec):
+    counts = []
+    for quick in ([], ["--quick"]):
+        document = document_of(spec, "--stack", "pool", "--measure", "instructions", "--patterns", "lifo,shuffled", "--with", "malloc", *quick)
+        counts.append({(p["pattern"], v["touch"], r["subject"]): r["instructions"]["per_object"]
+                       for p in stack_of(document, "pool")["patterns"] for v in p["variants"] for r in v["results"]})
+    assert counts[0] == pytest.approx(counts[1], abs=0.01)
+
+
 def test_progress_is_shown_where_somebody_watches(monkeypatch, capfd):
     monkeypatch.setattr(compare.sys.stderr, "isatty", lambda: True, raising=False)
     with compare._progress(10.0) as told:
@@ -689,7 +828,6 @@ def test_progress_is_shown_where_somebody_watches(monkeypatch, capfd):
 @needs_tools
 def test_the_estimate_counts_what_is_told(spec, tmp_path):
     """What is told to the bar adds up to what it expects, so that it neither stops short nor runs over."""
-    from lamina.comparing import session
     from lamina.diagnostics import Diagnostics
     from lamina.pipeline import Options, all_stacks
 

@@ -13,6 +13,7 @@ import click
 
 from ..cli import SPEC_WRONG, Failed, diagnostics_for, spec_options, tell
 from ..comparing import allocators, bounds, patterns, session, subjects, table
+from ..comparing.pace import Pace
 from ..comparing.progress import progress
 from ..comparing.session import MEASURES, Choice
 from ..report import writing
@@ -20,6 +21,8 @@ from ..toolchain import tool
 
 #: Rounds of times and latency runs: normally, and where it has to be quick. Nine are enough for an interval.
 ROUNDS, QUICK_ROUNDS = (21, 3), (9, 1)
+#: What measuring a spec may take where it has to be quick: with Lamina's own start and end it is under a minute.
+QUICK_SECONDS = 54.0
 TOOLS = {"instructions": ("valgrind", "valgrind"), "calls": ("strace", "strace")}
 
 
@@ -50,7 +53,8 @@ def _command(specs: tuple[str, ...], context: click.Context) -> str:
 
 @click.command("compare")
 @spec_options
-@click.option("--quick", is_flag=True, help="Fewer rounds, for a first look: under a minute for a spec.")
+@click.option("--quick", is_flag=True, help="Fewer and shorter rounds, for a first look: under a minute for a spec; what doesn't "
+              "fit into it is left out, and the result says so.")
 @click.option("--patterns", "pattern_names", multiple=True, metavar="NAME,…", help="Only these patterns; each must be one that the "
               "stacks can serve.")
 @click.option("--with", "with_", multiple=True, metavar="NAME[=LIBRARY]", help="Only this general allocator, or the one in this "
@@ -79,6 +83,7 @@ def COMMAND(context: click.Context, specs: tuple[str, ...], include: tuple[str, 
     """
     from ..pipeline import Options, all_stacks
 
+    pace = Pace(QUICK_SECONDS * len(specs) if quick else None)
     if not shlex.split(cc):
         raise click.UsageError("--cc names no compiler")
     chosen = patterns.find(pattern_names)
@@ -105,9 +110,9 @@ def COMMAND(context: click.Context, specs: tuple[str, ...], include: tuple[str, 
         patterns=chosen, asked=bool(pattern_names), general=general, measures=measures, repetitions=rounds or usual,
         latencies=latencies, bare_times=not quick, cc=command, cflags=shlex.split(cflags),
         floors=floors or subjects.floors_dir(), tools=tools, workers=len(os.sched_getaffinity(0)),
-        command=_command(specs, context), quick=quick)
+        command=_command(specs, context), quick=quick, budget=pace.seconds)
     with tempfile.TemporaryDirectory(prefix="lamina-compare-") as folder, progress("comparing", session.seconds(choice, len(found))) as told:
-        document: dict[str, Any] = session.run(found, choice, Path(folder), told)
+        document: dict[str, Any] = session.run(found, choice, Path(folder), told, pace)
     as_json = json.dumps(document, indent=1, ensure_ascii=False)
     if json_path and json_path != "-":
         writing.put(json_path, as_json + "\n")

@@ -8,6 +8,8 @@ from statistics import median
 from typing import Sequence
 
 CONFIDENCE = 0.95
+#: The fewest samples that an interval of this confidence can be given for.
+LEAST = 6
 
 
 @dataclass(frozen=True)

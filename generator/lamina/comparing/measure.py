@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
-from typing import Any, Sequence
+from typing import Callable, Sequence
 
 from ..cli import ENVIRONMENT, Failed
 from ..toolchain import counted
@@ -19,6 +19,8 @@ CACHES = {"I1": (32768, 8, 64), "D1": (32768, 8, 64), "LL": (8388608, 16, 64)}
 #: Objects that a count, a pass of a time, and a latency run allocate at least.
 COUNTED, TIMED, TIMED_CALLS = 4096, 60000, 40000
 PASSES = 5
+#: What a pass of a time allocates, and the passes, where it has to be quick: a run takes a quarter as long.
+QUICK_TIMED, QUICK_PASSES = 20000, 3
 
 
 @dataclass(frozen=True)
@@ -32,58 +34,62 @@ class Job:
 
 @dataclass
 class Counted:
-    """Per object: instructions, and misses of the simulated caches."""
+    """Per object: instructions, and misses of the simulated caches, where those were simulated."""
 
     instructions: float
-    d1: float
-    ll: float
+    d1: float | None = None
+    ll: float | None = None
 
 
-def count(subject: Subject, jobs: Sequence[Job], valgrind: str, folder: Path) -> dict[tuple[str, bool], Counted]:
+def count(subject: Subject, jobs: Sequence[Job], valgrind: str, folder: Path, simulate: bool = True) -> dict[tuple[str, bool], Counted]:
     """Counts all patterns of one subject, by pattern and whether it touches. The longer run minus the
     shorter leaves out what doesn't grow with the run; misses are those of the longer run, by then the simulated caches
     are warm."""
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("counted.*"):
         old.unlink()
-    caches = [f"--{name}={','.join(map(str, shape))}" for name, shape in CACHES.items()]
+    caches = ["--cache-sim=yes", *(f"--{name}={','.join(map(str, shape))}" for name, shape in CACHES.items())] if simulate else []
     arguments = ["count"]
     for job in jobs:
         arguments += [job.pattern, str(job.live), str(COUNTED)]
     out = subject.run(arguments, [valgrind, "--tool=callgrind", f"--callgrind-out-file={folder}/counted.%p", "--combine-dumps=yes",
-                                  "--cache-sim=yes", *caches, "--zero-before=compare_begin", "--dump-before=compare_end",
+                                  *caches, "--zero-before=compare_begin", "--dump-before=compare_end",
                                   "--quiet"], timeout=600)
     result: dict[tuple[str, bool], Counted] = {}
     for pattern, variant, pid, objects in re.findall(r"^counted (\w+) (\w+) (\d+) (\d+)$", out, re.M):
         few, many = counted(folder / f"counted.{pid}", "compare_end", f"{subject.name}: {pattern}", 2)
         more, twice = int(objects), 2 * int(objects)
-        result[pattern, variant == "touched"] = Counted(
-            (many["Ir"] - few["Ir"]) / more, (many["D1mr"] + many["D1mw"]) / twice, (many["DLmr"] + many["DLmw"]) / twice)
+        misses = ((many["D1mr"] + many["D1mw"]) / twice, (many["DLmr"] + many["DLmw"]) / twice) if simulate else ()
+        result[pattern, variant == "touched"] = Counted((many["Ir"] - few["Ir"]) / more, *misses)
     if len(result) != 2 * len(jobs):
         raise Failed(ENVIRONMENT, f"{subject.name}: {len(result)} of {2 * len(jobs)} counts came from under {valgrind}")
     return result
 
 
-def count_all(subjects: Sequence[Subject], jobs: Sequence[Job], valgrind: str, root: Path, workers: int,
-              done: Any = lambda: None) -> dict[str, dict[tuple[str, bool], Counted]]:
-    """Counts subjects side by side: what other programs do changes no count."""
-    def one(subject: Subject) -> dict[tuple[str, bool], Counted]:
-        found = count(subject, jobs, valgrind, root / f"counted-{subject.name}")
-        done()
+def count_all(tasks: Sequence[tuple[Subject, Sequence[Job], Path]], valgrind: str, workers: int, simulate: bool = True,
+              done: Callable[[int], None] = lambda task: None) -> list[dict[tuple[str, bool], Counted]]:
+    """Counts subjects side by side, each in its folder: what other programs do changes no count."""
+    def one(number: int) -> dict[tuple[str, bool], Counted]:
+        subject, jobs, folder = tasks[number]
+        found = count(subject, jobs, valgrind, folder, simulate)
+        done(number)
         return found
 
+    # The general allocators take the longest; begun last, one of them would be waited for alone.
+    order = sorted(range(len(tasks)), key=lambda number: tasks[number][0].kind != "general")
     with ThreadPoolExecutor(workers) as pool:
-        return dict(zip((s.name for s in subjects), pool.map(one, subjects)))
+        found = dict(zip(order, pool.map(one, order)))
+    return [found[number] for number in range(len(tasks))]
 
 
-def time_once(subject: Subject, job: Job, touch: bool) -> float:
+def time_once(subject: Subject, job: Job, touch: bool, allocated: int = TIMED, passes: int = PASSES) -> float:
     """Nanoseconds per object in a fresh process: the median of its passes. With one thread it is the processor's time,
     which other programs don't lengthen; with two, the clock's."""
-    out = subject.run(["time", job.pattern, "touched" if touch else "bare", str(job.live), str(TIMED), str(PASSES)])
-    passes = [tuple(map(int, words)) for words in re.findall(r"^pass (\d+) (\d+) (\d+)$", out, re.M)]
-    if len(passes) != PASSES:
-        raise Failed(ENVIRONMENT, f"{subject.name}: {job.pattern}: {len(passes)} of {PASSES} passes came")
-    return median((cpu if job.threads == 1 else wall) / objects for cpu, wall, objects in passes)
+    out = subject.run(["time", job.pattern, "touched" if touch else "bare", str(job.live), str(allocated), str(passes)])
+    found = [tuple(map(int, words)) for words in re.findall(r"^pass (\d+) (\d+) (\d+)$", out, re.M)]
+    if len(found) != passes:
+        raise Failed(ENVIRONMENT, f"{subject.name}: {job.pattern}: {len(found)} of {passes} passes came")
+    return median((cpu if job.threads == 1 else wall) / objects for cpu, wall, objects in found)
 
 
 @dataclass

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import math
 import random
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import median
-from typing import Any, Sequence
+from typing import Any, Callable, Sequence
 
 from .. import __version__
 from ..cli import SPEC_WRONG, Failed
 from ..model import Stack
-from . import bounds, intervals, machine, measure, subjects, verdicts
+from . import bounds, document, intervals, machine, measure, subjects
 from .allocators import Present
+from .document import Measured
 from .measure import Job
+from .pace import Pace
 from .patterns import NEEDS, Pattern
 from .progress import Tell
-from .subjects import Bench, Subject
+from .subjects import Bench
 
 FORMAT, VERSION = "lamina-compare", 1
 MEASURES = ("instructions", "time", "latency", "memory", "calls")
-CURVE = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.995, 0.999, 0.9995, 0.9999, 0.99999)
 
 
 @dataclass
@@ -42,11 +41,37 @@ class Choice:
     workers: int
     command: str
     quick: bool
+    budget: float | None = None  # seconds that all of it may take
+
+    @property
+    def simulate(self) -> bool:
+        """Whether caches are simulated: without, counting takes half the time."""
+        return not self.quick
+
+    @property
+    def count_cost(self) -> float:
+        """Seconds that counting a subject takes, about, where all processors count."""
+        return COUNT * (1.0 if self.simulate else QUICK_COUNT) / self.workers
+
+    @property
+    def touches(self) -> tuple[bool, ...]:
+        """The variants that are timed."""
+        return (True, False) if self.bare_times else (True,)
+
+    @property
+    def allocated(self) -> int:
+        """Objects that a pass of a time allocates, about."""
+        return measure.QUICK_TIMED if self.quick else measure.TIMED
+
+    @property
+    def passes(self) -> int:
+        return measure.QUICK_PASSES if self.quick else measure.PASSES
 
 
-#: Seconds that a step takes, about: what the estimate of the time left is made of.
-BUILD, COUNT, TIME, LATENCY, MEMORY, CALLS = 2.0, 2.5, 0.03, 0.09, 0.03, 0.05
-
+#: Seconds that a step takes of one processor, about: what the estimate of the time left is made of.
+BUILD, COUNT, TIME, LATENCY, MEMORY, CALLS = 0.7, 1.5, 0.04, 0.04, 0.005, 0.012
+#: The parts of these that a quick run's take.
+QUICK_TIME, QUICK_COUNT = 0.3, 0.5
 
 @dataclass
 class Session:
@@ -55,45 +80,59 @@ class Session:
     choice: Choice
     root: Path
     tell: Tell
+    pace: Pace
     chance: random.Random = field(default_factory=lambda: random.Random(1))
+    #: Steps that were taken, and those wanted, of each measure that the pace may cut.
+    taken: dict[str, list[int]] = field(default_factory=dict)
 
     def prepare(self, stack: Stack, spec: str) -> Bench:
         c = self.choice
         return subjects.prepare(stack, spec, self.root / stack.name, [*c.cc, *c.cflags], c.floors, c.general, c.patterns,
                                 workers=c.workers)
 
-    def stack(self, bench: Bench) -> dict[str, Any]:
-        """Measures a stack; one part of the document."""
-        c = self.choice
-        jobs, patterns = self._jobs(bench)
-        present = [s for s in bench.subjects if s.present]
-        counted: dict[str, Any] = {}
-        if "instructions" in c.measures and jobs:
-            counted = measure.count_all([*present, bench.loop], list(jobs.values()), c.tools["valgrind"],
-                                        self.root / bench.stack.name, c.workers, lambda: self.tell(f"{bench.stack.name}: counting", COUNT))
-        times = self._times(bench, present, jobs) if "time" in c.measures else {}
-        latencies = self._latencies(bench, present, jobs) if "latency" in c.measures else {}
-        memories = self._memories(bench, present, jobs) if "memory" in c.measures else {}
-        calls = self._calls(bench, present, jobs) if "calls" in c.measures else {}
-        for row in patterns:
-            if not row["applicable"]:
-                continue
-            name = row["pattern"]
-            row["loop_instructions"] = _number(counted["loop"][name, False].instructions) if counted else None
-            row["variants"] = [self._variant(bench, present, name, touch, counted, times, latencies, memories, calls)
-                               for touch in (True, False)]
-        stack = bench.stack
-        return {
-            "name": stack.name, "brief": stack.brief or "", "spec": bench.spec,
-            "layers": [layer.name for layer in stack.layers], "payload_bytes": bench.payload,
-            "sizes": None if bench.payload else [16, 256], "capacity_objects": bench.capacity,
-            "capacity_is_more": bench.capacity == subjects.OBJECTS,
-            "subjects": [{"name": s.name, "kind": s.kind, "title": s.title, "present": s.present, "why": s.why or None}
-                         for s in bench.subjects],
-            "patterns": patterns, "overhead": _overhead(patterns, memories),
-            "verdict": verdicts.of_stack(patterns, "malloc") if any(s.name == "malloc" for s in present) else
-            "no verdict: system malloc was not measured",
-        }
+    def measure(self, all_: Sequence[Measured]) -> None:
+        """Counts come first, of all stacks: they are what the bounds are made of. The rest is taken as far as the pace
+        allows, each thing of all stacks before the next one, and so many rounds that there are intervals before what
+        is merely good to know."""
+        wanted = self.choice.measures
+        if "instructions" in wanted:
+            self._count(all_)
+        for what, measure_ in (("memory", self._memory), ("calls", self._calls)):
+            if what in wanted:
+                self._each(what, all_, measure_)
+        rounds = self.choice.repetitions if "time" in wanted else 0
+        whole = self._rounds(all_, range(min(rounds, intervals.LEAST)))
+        for _ in range(self.choice.latencies if "latency" in wanted else 0):
+            self._each("latency", all_, self._latency)
+        if whole:
+            self._rounds(all_, range(min(rounds, intervals.LEAST), rounds))
+
+    def _step(self, what: str, key: tuple[Any, ...], cost: float, said: str, work: Callable[[], None]) -> bool:
+        """One step that the pace may leave out; answers whether it was taken."""
+        steps = self.taken.setdefault(what, [0, 0])
+        taken = self.pace.step((what, *key), work)
+        steps[0] += taken
+        steps[1] += 1
+        self.tell(said, cost)
+        return taken
+
+    def _each(self, what: str, all_: Sequence[Measured], one: Callable[[Measured, Job], None]) -> None:
+        cost = {"memory": MEMORY, "calls": CALLS, "latency": LATENCY}[what]
+        said = {"memory": "memory", "calls": "system calls", "latency": "latencies"}[what]
+        for m in all_:
+            for job in m.jobs.values():
+                self._step(what, (m.name, job.pattern), cost * len(m.present), f"{m.name}: {said} of {job.pattern}",
+                           lambda m=m, job=job: one(m, job))  # type: ignore[misc]
+
+    def _count(self, all_: Sequence[Measured]) -> None:
+        served = [m for m in all_ if m.jobs]
+        owners = [(m, subject) for m in served for subject in (*m.present, m.bench.loop)]
+        counted = measure.count_all(
+            [(subject, list(m.jobs.values()), self.root / m.name / f"counted-{subject.name}") for m, subject in owners],
+            self.choice.tools["valgrind"], self.choice.workers, self.choice.simulate,
+            lambda number: self.tell(f"{owners[number][0].name}: counting", self.choice.count_cost))
+        for (m, subject), found in zip(owners, counted):
+            m.counted[subject.name] = found
 
     def _jobs(self, bench: Bench) -> tuple[dict[str, Job], list[dict[str, Any]]]:
         """What can be measured, by pattern, and a row for each pattern, also for one that can't be served."""
@@ -125,140 +164,96 @@ class Session:
         number = int(bench.loop.run(["first_free", p.name, str(live)]).split()[1])
         return f"event {number}, the first free" + (" by another thread" if p.needs == ("remote",) else "")
 
-    def _times(self, bench: Bench, present: list[Subject], jobs: dict[str, Job]) -> dict[tuple[str, str, bool], list[float]]:
-        """Samples by subject, pattern and variant. In every round each pattern is timed with all subjects one after the
-        other, in an order that chance gives."""
-        out: dict[tuple[str, str, bool], list[float]] = {}
-        for round_ in range(self.choice.repetitions):
-            for job in jobs.values():
-                for touch in (True, False) if self.choice.bare_times else (True,):
-                    for subject in self.chance.sample(present, len(present)):
-                        out.setdefault((subject.name, job.pattern, touch), []).append(measure.time_once(subject, job, touch))
-                        self.tell(f"{bench.stack.name}: timing {job.pattern}, round {round_ + 1}", TIME)
-        return out
+    def _rounds(self, all_: Sequence[Measured], rounds: range) -> bool:
+        """Samples of times. In every round each pattern is timed with all subjects one after the other, in an order that
+        chance gives. Of a round that is cut short some patterns are left out, and it is the last one."""
+        c = self.choice
+        cost = TIME * (QUICK_TIME if c.quick else 1.0)
+        whole = True
+        for round_ in rounds:
+            for m in all_:
+                for job in m.jobs.values():
+                    for touch in c.touches:
+                        whole &= self._step("time", (m.name, job.pattern, touch), cost * len(m.present),
+                                            f"{m.name}: timing {job.pattern}, round {round_ + 1}",
+                                            lambda m=m, job=job, touch=touch: self._time(m, job, touch))  # type: ignore[misc]
+            if not whole:
+                break
+        return whole
 
-    def _latencies(self, bench: Bench, present: list[Subject], jobs: dict[str, Job]) -> dict[tuple[str, str], measure.Latency]:
-        out: dict[tuple[str, str], measure.Latency] = {}
-        for _ in range(self.choice.latencies):
-            for job in jobs.values():
-                for subject in self.chance.sample(present, len(present)):
-                    measure.latency_once(subject, job, out.setdefault((subject.name, job.pattern), measure.Latency()))
-                    self.tell(f"{bench.stack.name}: latencies of {job.pattern}", LATENCY)
-        return out
+    def _time(self, m: Measured, job: Job, touch: bool) -> None:
+        for subject in self.chance.sample(m.present, len(m.present)):
+            m.times.setdefault((subject.name, job.pattern, touch), []).append(
+                measure.time_once(subject, job, touch, self.choice.allocated, self.choice.passes))
 
-    def _memories(self, bench: Bench, present: list[Subject], jobs: dict[str, Job]) -> dict[tuple[str, str], measure.Memory]:
-        out = {}
-        for job in jobs.values():
-            for subject in present:
-                out[subject.name, job.pattern] = measure.memory_once(subject, job)
-                self.tell(f"{bench.stack.name}: memory of {job.pattern}", MEMORY)
-        return out
+    def _latency(self, m: Measured, job: Job) -> None:
+        for subject in self.chance.sample(m.present, len(m.present)):
+            measure.latency_once(subject, job, m.latencies.setdefault((subject.name, job.pattern), measure.Latency()))
 
-    def _calls(self, bench: Bench, present: list[Subject], jobs: dict[str, Job]) -> dict[tuple[str, str], dict[str, int]]:
+    def _memory(self, m: Measured, job: Job) -> None:
+        for subject in m.present:
+            m.memories[subject.name, job.pattern] = measure.memory_once(subject, job)
+
+    def _calls(self, m: Measured, job: Job) -> None:
         """System calls beyond those of the pattern's own loop."""
-        out = {}
-        for job in jobs.values():
-            folder = self.root / bench.stack.name
-            loop = measure.calls_once(bench.loop, job, self.choice.tools["strace"], folder)
-            for subject in present:
-                more = measure.calls_once(subject, job, self.choice.tools["strace"], folder) - loop
-                out[subject.name, job.pattern] = dict(sorted(more.items()))
-                self.tell(f"{bench.stack.name}: system calls of {job.pattern}", CALLS)
-        return out
+        folder, strace = self.root / m.name, self.choice.tools["strace"]
+        loop = measure.calls_once(m.bench.loop, job, strace, folder)
+        for subject in m.present:
+            more = measure.calls_once(subject, job, strace, folder) - loop
+            m.calls[subject.name, job.pattern] = dict(sorted(more.items()))
 
-    def _variant(self, bench: Bench, present: list[Subject], name: str, touch: bool, counted: dict[str, Any],
-                 times: dict[tuple[str, str, bool], list[float]], latencies: dict[tuple[str, str], measure.Latency],
-                 memories: dict[tuple[str, str], measure.Memory], calls: dict[tuple[str, str], dict[str, int]]) -> dict[str, Any]:
-        results = []
-        for subject in present:
-            count, loop = (counted[s][name, touch] if counted else None for s in (subject.name, "loop"))
-            samples = times.get((subject.name, name, touch))
-            late = latencies.get((subject.name, name)) if touch else None
-            memory = memories.get((subject.name, name)) if touch else None
-            results.append({
-                "subject": subject.name,
-                "instructions": {"per_object": _number(count.instructions), "own": _number(count.instructions - loop.instructions)}
-                if count else None,
-                "cache_misses": {"d1_per_object": _number(count.d1), "ll_per_object": _number(count.ll)} if count else None,
-                "time": _time(samples) if samples else None,
-                "latency": _latency(late) if late else None,
-                "memory": {"peak_bytes": memory.peak} if memory else None,
-                "system_calls": {"total": sum(calls[subject.name, name].values()), "by_name": calls[subject.name, name]}
-                if touch and (subject.name, name) in calls else None,
-            })
-        ratios = []
-        for subject in present[1:]:
-            gap = {"generic": "flattening", "floor": "floor"}.get(subject.kind, "policy")
-            mine, other = times.get(("flat", name, touch)), times.get((subject.name, name, touch))
-            timed = _interval(intervals.ratio(mine, other)) if mine and other else None
-            ratios.append({
-                "gap": gap, "of": "flat", "to": subject.name,
-                "instructions": _number(counted["flat"][name, touch].instructions / counted[subject.name][name, touch].instructions)
-                if counted else None,
-                "time": timed, "verdict": verdicts.of_ratio(timed, subject.name)})
-        return {"touch": touch, "results": results, "ratios": ratios}
+    def rounds(self, all_: Sequence[Measured]) -> int:
+        """Rounds that every pattern took part in."""
+        if "time" not in self.taken:
+            return self.choice.repetitions
+        wanted = [(m, job.pattern, touch) for m in all_ for job in m.jobs.values() for touch in self.choice.touches]
+        return min((len(m.times.get((m.present[0].name, pattern, touch), ())) for m, pattern, touch in wanted),
+                   default=self.choice.repetitions)
 
-
-def _number(value: float) -> float:
-    return round(value, 3)
-
-
-def _interval(found: intervals.Interval) -> dict[str, Any]:
-    """Bounds that there are too few samples for are null."""
-    bounded = math.isfinite(found.high)
-    return {"median": round(found.middle, 4), "low": round(found.low, 4) if bounded else None,
-            "high": round(found.high, 4) if bounded else None}
-
-
-def _time(samples: list[float]) -> dict[str, Any]:
-    low, high = intervals.quartiles(samples)
-    return {"median_ns": _number(median(samples)), "quartile_low_ns": _number(low), "quartile_high_ns": _number(high),
-            "interval_ns": _interval(intervals.interval(samples)), "samples_ns": [_number(s) for s in samples]}
-
-
-def _latency(late: measure.Latency) -> dict[str, Any]:
-    return {"p50_ns": _number(late.at(0.5)), "p99_ns": _number(late.at(0.99)), "p999_ns": _number(late.at(0.999)),
-            "max_ns": _number(late.max), "calls": sum(late.calls.values()), "clock_ns": _number(late.overhead),
-            "curve": [[share, _number(late.at(share))] for share in CURVE] + [[1.0, _number(late.max)]]}
-
-
-def _overhead(patterns: list[dict[str, Any]], memories: dict[tuple[str, str], measure.Memory]) -> dict[str, Any] | None:
-    """Bytes of overhead per live object, from the first batch: at its end a known number of objects lives."""
-    for row in patterns:
-        found = {subject: memory for (subject, pattern), memory in memories.items() if pattern == row["pattern"] and memory.live > 1}
-        if found:
-            return {"pattern": row["pattern"], "live": next(iter(found.values())).live, "bytes_per_object": {
-                subject: _number(memory.overhead) for subject, memory in found.items() if memory.overhead is not None}}
-    return None
+    def spent(self, all_: Sequence[Measured]) -> dict[str, Any] | None:
+        """The seconds that it might take and took, and what was cut because of them; nothing where it might take any."""
+        if self.pace.seconds is None:
+            return None
+        steps = dict(self.taken)
+        if "time" in steps:
+            steps["time"] = [self.rounds(all_), self.choice.repetitions]
+        return {"seconds": self.pace.seconds, "taken_s": round(self.pace.taken, 1),
+                "cut": [{"what": what, "done": done, "wanted": wanted} for what, (done, wanted) in steps.items() if done < wanted]}
 
 
 def seconds(choice: Choice, stacks: int) -> float:
-    """What all stacks take, about: the sum of what `tell` is told."""
+    """What all stacks take, about: the sum of what `tell` is told, and no more than the budget beyond what must be."""
     programs, jobs = 4 + len(choice.general), len(choice.patterns)
-    return stacks * (BUILD * 5 + COUNT * (programs + 1) * ("instructions" in choice.measures) + jobs * programs * (
-        TIME * choice.repetitions * (1 + choice.bare_times) * ("time" in choice.measures) +
+    must = BUILD * 5 + choice.count_cost * (programs + 1) * ("instructions" in choice.measures)
+    rest = jobs * programs * (
+        TIME * (QUICK_TIME if choice.quick else 1.0) * choice.repetitions * (1 + choice.bare_times) * ("time" in choice.measures) +
         LATENCY * choice.latencies * ("latency" in choice.measures) + MEMORY * ("memory" in choice.measures) +
-        CALLS * ("calls" in choice.measures)))
+        CALLS * ("calls" in choice.measures))
+    whole = stacks * (must + rest)
+    return whole if choice.budget is None else min(whole, max(stacks * must, choice.budget))
 
 
-def run(stacks: Sequence[tuple[Stack, str]], choice: Choice, root: Path, tell: Tell) -> dict[str, Any]:
-    """Measures all stacks."""
-    session = Session(choice, root, tell)
-    benches = []
+def run(stacks: Sequence[tuple[Stack, str]], choice: Choice, root: Path, tell: Tell, pace: Pace | None = None) -> dict[str, Any]:
+    """Measures all stacks. Where no pace is given, the choice's budget begins now."""
+    session = Session(choice, root, tell, pace or Pace(choice.budget))
+    all_ = []
     for stack, spec in stacks:
         tell(f"{stack.name}: compiling", 0)
-        benches.append(session.prepare(stack, spec))
-        session._jobs(benches[-1])  # what can't be served is told before anything is measured
+        bench = session.prepare(stack, spec)
+        all_.append(Measured(bench, *session._jobs(bench)))  # what can't be served is told before anything is measured
         tell(f"{stack.name}: compiled", BUILD * 5)
-    found = [session.stack(bench) for bench in benches]
+    session.measure(all_)
+    found = [document.part(m) for m in all_]
     return {
         "format": FORMAT, "version": VERSION, "lamina": __version__, "command": choice.command, "quick": choice.quick,
+        "budget": session.spent(all_),
         "machine": machine.facts(choice.cc, choice.cflags, choice.tools),
         "method": {
-            "measures": list(choice.measures), "repetitions": choice.repetitions, "passes": measure.PASSES,
-            "confidence": intervals.CONFIDENCE, "objects_counted": measure.COUNTED, "objects_timed": measure.TIMED,
+            "measures": list(choice.measures), "repetitions": session.rounds(all_), "passes": choice.passes,
+            "confidence": intervals.CONFIDENCE, "objects_counted": measure.COUNTED, "objects_timed": choice.allocated,
             "calls_timed": choice.latencies * measure.TIMED_CALLS, "latency_error": 1 / 32,
-            "caches": {name: {"bytes": shape[0], "ways": shape[1], "line": shape[2]} for name, shape in measure.CACHES.items()},
+            "caches": {name: {"bytes": shape[0], "ways": shape[1], "line": shape[2]} for name, shape in measure.CACHES.items()}
+            if choice.simulate else {},
         },
         "allocators": [{"name": p.general.name, "title": p.general.title, "present": not p.why, "why": p.why or None,
                         "version": p.version or None, "package": p.general.package or None} for p in choice.general],

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from . import pace
+
 HEAD = ("", "instr.", "own", "D1 miss", "ns", "spread", "flat is", "p50", "p99", "p99.9", "max", "peak KiB", "calls")
 
 
@@ -88,6 +90,9 @@ def text(document: dict[str, Any]) -> str:
         f"with: {compiler['version']}, {compiler['flags']}; " + ", ".join(
             f"{a['name']} {a['version']}" if a["present"] else f"{a['name']} absent" for a in document["allocators"]),
         f"again: {document['command']}"]))
+    short = pace.told(document["budget"])
+    if short:
+        parts.append(short)
     broken = [bound for bound in document["bounds"] if not bound["holds"]]
     if document["bounds"]:
         parts.append(f"bounds: {len(document['bounds']) - len(broken)} of {len(document['bounds'])} hold" +

@@ -7,6 +7,8 @@ import re
 from statistics import median
 from typing import Any
 
+from ..comparing import pace
+
 DASH = "–"
 
 
@@ -192,17 +194,21 @@ def _machine(document: dict[str, Any]) -> list[tuple[str, str]]:
             ("frequency governor", m["governor"] or "not told"), ("memory", f"{size(m['memory_bytes'])}, pages of {size(m['page_bytes'])}"),
             ("transparent huge pages", m["transparent_huge_pages"] or "not told"), ("operating system", f"{m['os']}, {m['kernel']}, {m['libc']}"),
             ("compiler", f"{m['compiler']['version']}: {m['compiler']['command']} {m['compiler']['flags']}"),
-            *((name, version) for name, version in m["tools"].items()), ("simulated caches", caches)]
+            *((name, version) for name, version in m["tools"].items()), ("simulated caches", caches or "none")]
 
 
 def _method(document: dict[str, Any]) -> list[str]:
     """How it was measured, one sentence for each thing that was."""
     m = document["method"]
     measured, out = set(m["measures"]), []
+    short = pace.told(document.get("budget"))
+    if short:
+        out.append(f"{short[0].upper()}{short[1:]}. Instructions are counted whole all the same.")
     if "instructions" in measured:
-        out.append(f"Instructions and cache misses: callgrind. Instructions are those of a run of 2n objects less those of one of n, where n is "
-                   f"{m['objects_counted']:,} objects, or more where a pattern's whole turns make it more; misses are those of the longer run. "
-                   "The caches are simulated. These numbers are the same on every run.")
+        misses = "misses are those of the longer run. The caches are simulated" if m["caches"] else "caches were not simulated"
+        out.append(f"Instructions{' and cache misses' if m['caches'] else ''}: callgrind. Instructions are those of a run of 2n objects less "
+                   f"those of one of n, where n is {m['objects_counted']:,} objects, or more where a pattern's whole turns make it more; "
+                   f"{misses}. These numbers are the same on every run.")
     if "time" in measured:
         out.append(f"Times: {m['repetitions']} rounds. In each, every allocator runs each pattern in a process of its own, in an order that "
                    f"chance gives, {m['objects_timed']:,} objects and more, {m['passes']} passes, of which the median counts. One thread's "
@@ -230,4 +236,5 @@ def document(found: dict[str, Any]) -> dict[str, Any]:
                         "package": a["package"] or DASH, "why": a["why"]} for a in found["allocators"]],
         "patterns": [{"title": p["title"], "about": p["about"], "threads": p["threads"]} for p in found["patterns"]],
         "memory": "memory" in found["method"]["measures"], "timed": "time" in found["method"]["measures"],
+        "short": pace.told(found.get("budget")),
     }
