@@ -163,7 +163,8 @@ def generate(specs: tuple[str, ...], include: tuple[str, ...], only: tuple[str, 
     if dry_run:
         for name in files:
             path = os.path.join(out, name)
-            state = "new" if not os.path.exists(path) else "same" if _same(path, files[name]) else \
+            same = found.same[name] if name in found.same else os.path.exists(path) and _same(path, files[name])
+            state = "new" if not os.path.exists(path) else "same" if same else \
                 "edited" if name in found.edited else "changed"
             click.echo(f"{state:8} {path}")
         for state, names in (("removed", found.stale), ("kept", found.kept)):
@@ -211,6 +212,7 @@ def _print_sources(names: list[str], files: dict[str, str]) -> None:
 
 
 def _same(path: str, content: str) -> bool:
+    """Of a file that no manifest names: the others are read where edits are looked for."""
     with open(path, "rb") as stream:
         return stream.read() == content.encode("utf-8")
 

@@ -93,6 +93,8 @@ class Changes:
     stale: list[str] = field(default_factory=list)
     #: No longer given, but edited by hand: these stay.
     kept: list[str] = field(default_factory=list)
+    #: What was read of those that are to be written: whether it is there as it would be.
+    same: dict[str, bool] = field(default_factory=dict)
 
 
 def abandoned(outputs: list[Output], specs: Sequence[str], folder: str) -> list[str]:
@@ -123,7 +125,9 @@ def changes(files: dict[str, str], folder: str, gone: Sequence[str] = ()) -> Cha
             as_emitted = known.get("sha256") in (_sha256(found), _sha256(found.replace(b"\r\n", b"\n")))
             if wanted is None:
                 (out.stale if as_emitted else out.kept).append(f"{lead}/{name}")
-            elif not as_emitted and found != wanted.encode("utf-8"):
+                continue
+            out.same[f"{lead}/{name}"] = same = found == wanted.encode("utf-8")
+            if not as_emitted and not same:
                 out.edited.append(f"{lead}/{name}")
         if lead in gone and not any(name.startswith(f"{lead}/") for name in out.kept):
             out.stale.append(f"{lead}/manifest.json")

@@ -1,7 +1,8 @@
-"""Programs that are compiled, run and counted: what `lamina budget` and `lamina compare` have in common."""
+"""Programs that are compiled, run and counted: what `lamina budget`, `lamina compare` and `lamina replay` have in common."""
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -9,6 +10,15 @@ from pathlib import Path
 from typing import Mapping, Sequence
 
 from .cli import ENVIRONMENT, Failed
+
+
+#: What would put another malloc in the place of the one that is named, or another configuration in that of its default.
+INHERITED = re.compile(r"LD_PRELOAD|LD_AUDIT|GLIBC_TUNABLES|JE_MALLOC_CONF|(MALLOC|MIMALLOC|TCMALLOC)_.*")
+
+
+def environment(own: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment of a measured program: the caller's without what chooses or sets up an allocator, and its own."""
+    return {**{name: value for name, value in os.environ.items() if not INHERITED.fullmatch(name)}, **(own or {})}
 
 
 def tool(name: str, package: str) -> str:

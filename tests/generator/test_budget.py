@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from lamina import toolchain
 from lamina.commands import budget
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,6 +50,39 @@ def spec(tmp_path):
         path.write_text('local lamina = require "lamina"\n' + text)
         return path
     return write
+
+
+LOADED = r"""
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+__attribute__((constructor)) static void told(void)
+{
+    char path[4096];
+    const ssize_t size = readlink("/proc/self/exe", path, sizeof path);
+    FILE *const out = fopen(getenv("TOLD_LOADED"), "a");
+    if (out != NULL && size > 0) {
+        (void)fprintf(out, "%.*s\n", (int)size, path);
+        (void)fclose(out);
+    }
+}
+"""
+
+
+@counted
+def test_what_the_caller_says_of_allocators_reaches_no_measured_program(tmp_path, monkeypatch):
+    """A library that the caller preloads writes down whom it was loaded by: the compiler, and nobody who is counted."""
+    loaded, library, spec = tmp_path / "loaded", tmp_path / "told.so", tmp_path / "tiny.yaml"
+    (tmp_path / "told.c").write_text(LOADED)
+    toolchain.run(["gcc", "-shared", "-fPIC", "-o", str(library), str(tmp_path / "told.c")], tmp_path, "told.c does not compile")
+    spec.write_text("name: tiny\nlayers:\n  - static: { bytes: 4 KiB }\n  - bump: {}\n")
+    for name, value in (("TOLD_LOADED", loaded), ("LD_PRELOAD", library), ("GLIBC_TUNABLES", "glibc.malloc.arena_max=1")):
+        monkeypatch.setenv(name, str(value))
+    costs_of(spec)
+    programs = {Path(line).name for line in loaded.read_text().splitlines()}
+    assert any("gcc" in name for name in programs)
+    assert not [name for name in programs if "grind" in name or name == "measure"]
+    assert not {"LD_PRELOAD", "GLIBC_TUNABLES"} & toolchain.environment().keys()
 
 
 @counted

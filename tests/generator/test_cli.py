@@ -197,6 +197,22 @@ def test_dry_run(lamina):
         assert POOL_C.read_text(encoding="utf-8") == "int x;\n"
 
 
+def test_a_dry_run_reads_each_file_once(lamina, monkeypatch):
+    lamina("generate", "--no-format", "good.lua")
+    read, real = [], open
+
+    def counting(path, *arguments, **more):
+        read.append(os.path.realpath(path) if isinstance(path, (str, os.PathLike)) else path)
+        return real(path, *arguments, **more)
+
+    monkeypatch.setattr("builtins.open", counting)
+    monkeypatch.setattr("io.open", counting)
+    out, _ = lamina("generate", "--no-format", "--dry-run", "good.lua")
+    paths = [line.split()[1] for line in out.splitlines() if not line.endswith("manifest.json")]
+    assert len(paths) > 5 and {line.split()[0] for line in out.splitlines()} == {"same"}
+    assert [read.count(os.path.realpath(path)) for path in paths] == [1] * len(paths)
+
+
 def rule(text: str) -> tuple[list[str], list[str]]:
     """Targets and prerequisites of a depfile, as make reads them."""
     words = [word.replace("\\ ", " ").replace("\\#", "#").replace("$$", "$")

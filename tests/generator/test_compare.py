@@ -171,10 +171,30 @@ def test_bounds_hold_up_to_their_limit_and_not_beyond():
 def test_the_median_gain_is_held_over_enough_stacks():
     low, high = stack_with(23.0, 50.0, 23.0), stack_with(13.0, 63.0, 13.0)
     assert all(b["stack"] for b in bounds.check([low] * (bounds.GAIN_STACKS - 1)))
-    gain = bounds.check([low] * bounds.GAIN_STACKS)[-1]
-    assert gain["stack"] is None and gain["value"] == 2.35 and not gain["holds"]
-    gain = bounds.check([low] * 3 + [high] * 4)[-1]
-    assert gain["value"] == 6.0 and gain["holds"]
+    for gain in bounds.check([low] * bounds.GAIN_STACKS)[-2:]:
+        assert gain["stack"] is None and gain["value"] == 2.35 and not gain["holds"]
+    for gain in bounds.check([low] * 3 + [high] * 4)[-2:]:
+        assert gain["value"] == 6.0 and gain["holds"]
+
+
+def test_the_median_gain_is_held_of_patterns_and_of_stacks():
+    """Stacks of many patterns outweigh those of few in one median, and not in the other."""
+    def with_patterns(number, flat, generic):
+        return {"name": "s", "patterns": number * stack_with(flat, generic, flat)["patterns"]}
+
+    gained, lost = with_patterns(8, 13.0, 63.0), with_patterns(1, 23.0, 50.0)
+    for stacks, values in (([gained] * 3 + [lost] * 4, (6.0, 2.35)), ([gained] * 4 + [lost] * 3, (6.0, 6.0)),
+                           ([with_patterns(8, 23.0, 50.0)] * 3 + [with_patterns(1, 13.0, 63.0)] * 4, (2.35, 6.0))):
+        of_patterns, of_stacks = bounds.check(stacks)[-2:]
+        assert (of_patterns["value"], of_stacks["value"]) == values
+        assert (of_patterns["holds"], of_stacks["holds"]) == tuple(value >= 3.0 for value in values)
+        assert "all patterns of all stacks" in of_patterns["bound"] and "of the stacks, each by" in of_stacks["bound"]
+        shown = table._bounds([of_patterns, of_stacks])
+        assert shown.count("\n") == 2 and shown.count("broken: ") == 2 - of_patterns["holds"] - of_stacks["holds"]
+
+
+def test_a_stack_without_counts_is_no_stack_of_a_median():
+    assert all(b["stack"] for b in bounds.check([stack_with(13.0, 63.0, 13.0)] * 6 + [{"name": "s", "patterns": []}]))
 
 
 def test_patterns_that_are_not_served_bound_nothing():
@@ -763,7 +783,7 @@ def test_what_fits_is_measured_whole(monkeypatch):
 @pytest.mark.parametrize("slow, rounds, cut", [
     ({"time": 0.5}, range(1, 5), {"time"}),  # a round takes 13.5 s
     ({"time": 0.25}, range(6, 9), {"time"}),  # latencies come after the sixth
-    ({"time": 5.0}, range(0, 1), {"time"}),
+    ({"time": 5.0}, range(0, 1), {"time", "latency"}),
     ({"time": 0.3, "latency": 1.0}, range(6, 7), {"time", "latency"}),
     ({"count": 60.0}, range(0, 1), {"memory", "calls", "time", "latency"}),
     ({"memory": 4.0}, range(0, 1), {"memory", "calls", "time", "latency"}),

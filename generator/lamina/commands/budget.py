@@ -23,7 +23,7 @@ import click
 from ..cli import ENVIRONMENT, SPEC_WRONG, Failed, diagnostics_for, spec_options, tell
 from ..model import Stack
 from ..targets import TARGETS, Target
-from ..toolchain import counts, run, runtime_objects, target, tool
+from ..toolchain import counts, environment, run, runtime_objects, target, tool
 
 OBJECTS, BLOCKS = 512, 32  # most that are live while measuring: of a slab, of a store that takes any size
 MEASURES = ("alloc", "free", "pair")
@@ -103,7 +103,7 @@ def _measure(program: Program, cc: list[str], valgrind: str, objects: list[str])
           program.source, *objects, "-pthread"], program.folder, f"{what} does not compile")
     out = run([valgrind, "--tool=callgrind", "--callgrind-out-file=counted", "--combine-dumps=yes",
                 "--zero-before=budget_begin", "--dump-before=budget_end", "./measure"], program.folder,
-               f"{what} can't be measured")
+               f"{what} can't be measured", environment())
     rounds, objects_more = (int(word) for word in out.split()[-2:])
     found = [each["Ir"] for each in counts((program.folder / "counted").read_text(encoding="utf-8"), "budget_end")]
     few, many = found[:len(found) // 2], found[len(found) // 2:]

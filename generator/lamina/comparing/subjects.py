@@ -14,32 +14,22 @@ the program that uses them:
 from __future__ import annotations
 
 import os
-import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Mapping, Sequence
+from typing import Any, Sequence
 
 from .. import paths
 from ..cli import ENVIRONMENT, Failed
 from ..model import Stack
-from ..toolchain import run, runtime_objects
+from ..toolchain import environment, run, runtime_objects
 from .allocators import Present
 from .patterns import Pattern
 
 OBJECTS, MOST = 20000, 256  # as bench.h has them: most objects at once, longest request
 #: malloc and free are called as often as the source says, and never become something else.
 NO_BUILTIN = ["-fno-builtin-malloc", "-fno-builtin-free", "-fno-builtin-aligned_alloc"]
-
-
-#: What would put another malloc in the place of the one that is named, or another configuration in that of its default.
-INHERITED = re.compile(r"LD_PRELOAD|LD_AUDIT|GLIBC_TUNABLES|JE_MALLOC_CONF|(MALLOC|MIMALLOC|TCMALLOC)_.*")
-
-
-def environment(own: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a measured program: the caller's without what chooses or sets up an allocator, and its own."""
-    return {**{name: value for name, value in os.environ.items() if not INHERITED.fullmatch(name)}, **own}
 
 
 @dataclass

@@ -93,11 +93,15 @@ def text(document: dict[str, Any]) -> str:
     short = pace.told(document["budget"])
     if short:
         parts.append(short)
-    broken = [bound for bound in document["bounds"] if not bound["holds"]]
     if document["bounds"]:
-        parts.append(f"bounds: {len(document['bounds']) - len(broken)} of {len(document['bounds'])} hold" +
-                     "".join("\n  broken: " + told(bound) for bound in broken))
+        parts.append(_bounds(document["bounds"]))
     return "\n\n".join(parts)
+
+
+def _bounds(all_: list[dict[str, Any]]) -> str:
+    """How many hold, those that don't, and those over all stacks."""
+    shown = [("" if bound["holds"] else "broken: ") + told(bound) for bound in all_ if bound["stack"] is None or not bound["holds"]]
+    return "\n  ".join([f"bounds: {sum(bound['holds'] for bound in all_)} of {len(all_)} hold", *shown])
 
 
 def told(bound: dict[str, Any]) -> str:
