@@ -364,6 +364,37 @@ def test_readme_begins_with_the_picture() -> None:
     assert [name for name in EXAMPLES if f">{name}<" not in text] == []
 
 
+def broken_bounds(text: str) -> list[str]:
+    """What a document says of bounds that don't hold."""
+    said = re.search(r"(\d+) of (\d+) bounds hold", text)
+    if said is None or said.group(1) == "0":
+        return ["no bound was checked"]
+    rows = [line for line in text.splitlines() if "(broken)" in line or "breaks the bound" in line]
+    return rows + ([said.group()] if said.group(1) != said.group(2) else [])
+
+
+def test_a_broken_bound_of_a_document_is_seen(changed: dict[str, Any]) -> None:
+    """As many as there are, each by itself as well."""
+    number = sum(not b["holds"] for b in RESULT["bounds"])
+    found = broken_bounds(documents.markdown(RESULT))
+    assert number > 0 and 1 < len(found) <= number + 1
+    for bound in changed["bounds"]:
+        bound["holds"] = True
+    assert broken_bounds(documents.markdown(changed)) == []
+    over_all = {"bound": "the median gain", "stack": None, "pattern": None, "touch": None, "value": 2.0, "limit": 3.0, "holds": False}
+    for broken in (changed["bounds"][0], over_all):
+        document = copy.deepcopy(changed)
+        document["bounds"] = [{**b, "holds": b != broken} for b in changed["bounds"]] + [over_all] * (broken is over_all)
+        number = len(document["bounds"])
+        assert broken_bounds(documents.markdown(document))[-1] == f"{number - 1} of {number} bounds hold"
+        assert len(broken_bounds(documents.markdown(document))) == 2
+    assert broken_bounds(documents.markdown({**changed, "bounds": []})) == ["no bound was checked"]
+
+
+def test_all_bounds_of_the_documented_comparison_hold() -> None:
+    assert broken_bounds((ROOT / "docs" / "comparison.md").read_text(encoding="utf-8")) == []
+
+
 def test_the_documented_comparison_is_the_commands() -> None:
     """All example stacks, each with all its bounds, in the words of the template."""
     text = (ROOT / "docs" / "comparison.md").read_text(encoding="utf-8")
