@@ -9,6 +9,8 @@ include_guard(GLOBAL)
 # Building <target> measures: it is never up to date, and no part of `all`. The compiler is the project's own.
 function(lamina_add_compare)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "JSON" "SPEC;ARGUMENTS")
+  # No arguments are as good as none: a caller's list may be empty.
+  list(REMOVE_ITEM arg_KEYWORDS_MISSING_VALUES ARGUMENTS)
   if(NOT arg_SPEC OR arg_UNPARSED_ARGUMENTS OR arg_KEYWORDS_MISSING_VALUES)
     message(FATAL_ERROR "Lamina: usage: lamina_add_compare(<target> SPEC <file>... [JSON <file>] [ARGUMENTS <argument>...])\n"
       "  not understood: ${arg_UNPARSED_ARGUMENTS} ${arg_KEYWORDS_MISSING_VALUES}")

@@ -53,6 +53,15 @@ def test_its_cmake_package(venv: Path, tmp_path: Path) -> None:
     assert said.splitlines() == ["a 1", "b 2", "c 2"]
 
 
+@pytest.mark.skipif(not tree.LONG, reason="it measures for a minute: LAMINA_LONG=1")
+def test_it_compares_and_records(venv: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("name: a\nlayers:\n  - static: {}\n  - slab: { slot: 32, count: 64 }\n")
+    said = tree.run(venv / "bin" / "lamina", "compare", "a.yaml", "--quick", "--with", "malloc", "--json", "a.json", cwd=tmp_path)
+    assert "verdict: " in said and '"format": "lamina-compare"' in (tmp_path / "a.json").read_text()
+    tree.run(venv / "bin" / "lamina", "record", "-o", "a.trace", "--", "lua5.4", "-e", "print(('x'):rep(1000))", cwd=tmp_path)
+    assert "asked for in all" in tree.run(venv / "bin" / "lamina", "trace-report", "a.trace", cwd=tmp_path)
+
+
 def test_every_package_is_listed() -> None:
     """pyproject.toml lists the packages by hand, because the data folders come from outside generator/."""
     listed = re.findall(r'^    "(lamina[\w.]*)",$', (tree.ROOT / "pyproject.toml").read_text(), re.M)

@@ -26,9 +26,11 @@ def _row(result: dict[str, Any], first: str) -> dict[str, Any]:
 
 
 def _sizes(sizes: list[int]) -> str:
+    """Which blocks a replay is of, where they aren't all."""
     least, most = sizes
-    return "" if (least, most) == (0, 2 ** 64 - 1) else f"of blocks of {least} to {most} bytes, " if most < 2 ** 64 - 1 else \
-        f"of blocks of {least} bytes and more, "
+    if (least, most) == (0, 2 ** 64 - 1):
+        return ""
+    return f"blocks of {least} to {most} bytes" if most < 2 ** 64 - 1 else f"blocks of {least} bytes and more"
 
 
 def document(found: dict[str, Any], place: int = 1) -> dict[str, Any]:
@@ -36,9 +38,10 @@ def document(found: dict[str, Any], place: int = 1) -> dict[str, Any]:
     trace = found["trace"]
     if not trace["allocs"] > 0:
         raise ValueError("a trace without allocations")
+    only = _sizes(trace["sizes"])
     return {
-        "program": trace["program"], "path": trace["path"], "anchor": f"replay-{place}", "command": found["command"],
-        "what": f"{_sizes(trace['sizes'])}{trace['allocs']:,} allocations, {trace['frees']:,} frees, {trace['resizes']:,} resizes; at most "
+        "title": f"{trace['program']}, {only}" if only else trace["program"], "path": trace["path"], "anchor": f"replay-{place}", "command": found["command"],
+        "what": f"{f'of {only}, ' if only else ''}{trace['allocs']:,} allocations, {trace['frees']:,} frees, {trace['resizes']:,} resizes; at most "
                 f"{size(trace['peak_bytes'])} in {trace['peak_objects']:,} blocks; {found['threads']}", "notes": trace["notes"],
         "head": HEAD, "groups": [{"name": group["name"], "notes": group["notes"], "absent": group["absent"],
                                   "rows": [_row(result, group["results"][0]["subject"]) for result in group["results"]]}
