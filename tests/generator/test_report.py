@@ -81,6 +81,16 @@ def served() -> list[tuple[str, str]]:
     return [(s["name"], p["pattern"]) for s in RESULT["stacks"] for p in s["patterns"] if p["applicable"]]
 
 
+@pytest.mark.parametrize("show, value, text", [
+    (view.size, 1010 << 10, "1,010 KiB"), (view.size, (1 << 20) - 1, "1,024 KiB"), (view.size, 1 << 20, "1 MiB"), (view.size, 0, "0 bytes"),
+    (view.size, -(1536 << 10), "-1.5 MiB"), (view.size, 3000 << 30, "3,000 GiB"), (view.size, None, view.DASH),
+    (view.nanoseconds, 999.7, "1,000 ns"), (view.nanoseconds, 999999.0, "1,000 µs"), (view.nanoseconds, 1.234, "1.23 ns"),
+    (view.nanoseconds, 7.5e9, "7,500 ms"), (view.nanoseconds, None, view.DASH),
+])
+def test_a_number_has_no_exponent(show: Any, value: float | None, text: str) -> None:
+    assert show(value) == text
+
+
 def test_page_is_whole(page: Page) -> None:
     identifiers = [a["id"] for _, a in page.elements if a.get("id")]
     assert len(identifiers) == len(set(identifiers))

@@ -22,14 +22,19 @@ def number(value: float | None, digits: int = 1) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def _three(value: float) -> str:
+    """Three digits, or four in front of the point: 1,010, never 1.01e+03."""
+    return f"{value:.3g}" if abs(value) < 999.5 else f"{value:,.0f}"
+
+
 def nanoseconds(value: float | None) -> str:
     """1.4 ns, 31 µs."""
     if value is None:
         return DASH
     for scale, unit in ((1e6, "ms"), (1e3, "µs")):
         if value >= scale:
-            return f"{value / scale:.3g} {unit}"
-    return f"{value:.3g} ns"
+            return f"{_three(value / scale)} {unit}"
+    return f"{_three(value)} ns"
 
 
 def size(value: float | None) -> str:
@@ -38,7 +43,7 @@ def size(value: float | None) -> str:
         return DASH
     for scale, unit in ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")):
         if abs(value) >= scale:
-            return f"{value / scale:.3g} {unit}"
+            return f"{_three(value / scale)} {unit}"
     return f"{value:g} bytes"
 
 
