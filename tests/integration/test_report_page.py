@@ -3,11 +3,14 @@ light and dark, and it prints."""
 
 from __future__ import annotations
 
+import html
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -125,10 +128,80 @@ def test_too_wide_would_be_seen(chromium: str, page: Path, tmp_path: Path) -> No
     assert found["scroll"] > found["screen"] and found["wide"] != []
 
 
-def test_prints(chromium: str, page: Path, tmp_path: Path) -> None:
+def printed(chromium: str, page: Path, tmp_path: Path, *arguments: str) -> Path:
     pdf = tmp_path / "page.pdf"
-    browse(chromium, tmp_path, f"--print-to-pdf={pdf}", "--no-pdf-header-footer", page.as_uri())
-    data = pdf.read_bytes()
+    browse(chromium, tmp_path, f"--print-to-pdf={pdf}", "--no-pdf-header-footer", *arguments, page.as_uri())
+    return pdf
+
+
+def words_of(pdf: Path) -> list[tuple[float, list[tuple[float, float, str]]]]:
+    """The pages of a PDF: its width, and of each word where it ends on the right, how high it is, and what it is."""
+    out = subprocess.run([poppler("pdftotext"), "-bbox", str(pdf), "-"], capture_output=True, text=True, check=True, timeout=120).stdout
+    word = re.compile(r'yMin="([\d.]+)" xMax="([\d.]+)" yMax="([\d.]+)">([^<]*)</word>')
+    return [(float(width), [(float(right), float(bottom) - float(top), html.unescape(text)) for top, right, bottom, text in word.findall(body)])
+            for width, body in re.findall(r'<page width="([\d.]+)"[^>]*>(.*?)</page>', out, re.S)]
+
+
+def poppler(name: str) -> str:
+    found = shutil.which(name)
+    if found is None:
+        pytest.fail(f"{name} is missing, which printed pages are read with; on Debian: apt-get install poppler-utils, or generator/setup test")
+    return found
+
+
+def wrong_on_paper(pages: list[tuple[float, list[tuple[float, float, str]]]]) -> list[str]:
+    """What is off the paper, or too small. A page with something too wide is printed smaller as a whole: its title shows that,
+    which is 21 points."""
+    off = [word for width, words in pages for right, _, word in words if right > width - 1.0]
+    small = [word for _, words in pages for _, height, word in words if height < 5.0]
+    title = next((height for _, words in pages for _, height, word in words if word.startswith("Comparison")), 0.0)
+    return off + small + ([f"the title is {title:.1f} points high"] if title < 20.0 else [])
+
+
+def test_nothing_of_a_printed_page_is_cut_off(chromium: str, page: Path, tmp_path: Path) -> None:
+    pages = words_of(printed(chromium, page, tmp_path))
+    assert pages and wrong_on_paper(pages) == [] and all(words for _, words in pages)
+    text = " ".join(word for _, words in pages for _, _, word in words)
+    for stack in documents.view.document(RESULT)["stacks"]:
+        assert f"Verdict {stack['verdict']}." in text and stack["name"] in text
+    # All cells of the widest tables, as often as they stand there.
+    cells = Counter(word for stack in documents.view.document(RESULT)["stacks"] for pattern in stack["served"] for variant in pattern["variants"]
+                    for row in variant["rows"] for word in " ".join([row["title"], *row["cells"]]).split())
+    assert cells - Counter(text.split()) == Counter()
+    assert REPLAY["command"] in text and "How it was measured" in text
+
+
+def test_what_is_too_wide_for_paper_would_be_seen(chromium: str, page: Path, tmp_path: Path) -> None:
+    wide = tmp_path / "wide.html"
+    wide.write_text(page.read_text(encoding="utf-8").replace("<main>", "<main><div style='width: 1100px'>wide</div>"), encoding="utf-8")
+    assert wrong_on_paper(words_of(printed(chromium, wide, tmp_path))) != []
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_paper_is_white(chromium: str, page: Path, tmp_path: Path, dark: bool) -> None:
+    """Also where the screen is dark: nobody prints pages of black, and nothing of a light page is drawn in a dark one's colours."""
+    pdf = printed(chromium, page, tmp_path, f"--blink-settings=preferredColorScheme={0 if dark else 1}")
+    subprocess.run([poppler("pdftoppm"), "-r", "30", "-gray", str(pdf), str(tmp_path / "sheet")], check=True, timeout=120)
+    sheets = sorted(tmp_path.glob("sheet-*.pgm"))
+    assert sheets
+    for sheet in sheets:
+        kind, size, most, pixels = sheet.read_bytes().split(b"\n", 3)
+        width, height = map(int, size.split())
+        assert (kind, most, len(pixels)) == (b"P5", b"255", width * height)
+        assert sum(pixel > 230 for pixel in pixels) > 0.6 * len(pixels), sheet.name
+        assert min(pixels) < 120, f"{sheet.name}: nothing on it is dark enough to be read"
+
+
+def test_a_missing_browser_fails(tmp_path: Path) -> None:
+    """It is never skipped: a page that nobody looked at has not passed."""
+    done = subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__, "-k", "loads_without_complaint"],
+                          env={**os.environ, "PATH": str(tmp_path)}, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1 and "1 error" in done.stdout
+    assert "chromium is missing, which the page is looked at with; on Debian: apt-get install chromium" in done.stdout
+
+
+def test_prints(chromium: str, page: Path, tmp_path: Path) -> None:
+    data = printed(chromium, page, tmp_path).read_bytes()
     assert data.startswith(b"%PDF-") and data.rstrip().endswith(b"%%EOF")
     pages = len(re.findall(rb"/Type\s*/Page\b", data))
     assert 3 <= pages <= 20
