@@ -277,6 +277,13 @@ def test_replays_are_shown() -> None:
     assert "memory over the calls" in documents.html(RESULT, [REPLAY])
 
 
+def test_a_replay_says_of_which_blocks_it_is() -> None:
+    for sizes, title in (([33, 64], ", blocks of 33 to 64 bytes"), ([1, 2 ** 64 - 1], ", blocks of 1 bytes and more"), ([0, 2 ** 64 - 1], "")):
+        text = documents.markdown(RESULT, [{**REPLAY, "trace": {**REPLAY["trace"], "sizes": sizes}}])
+        assert f"\n## Replayed: {REPLAY['trace']['program']}{title}\n" in text
+        assert (f": of{title.removeprefix(',')}, " in text) == bool(title)
+
+
 def test_a_comparison_is_no_replay(tmp_path: Path) -> None:
     wrong = CliRunner().invoke(cli, ["compare-report", str(DATA), "--replay", str(DATA), "--markdown", str(tmp_path / "a.md")])
     assert wrong.exit_code == 1 and "this is no result of lamina replay" in wrong.output
@@ -403,6 +410,18 @@ def test_a_broken_bound_of_a_document_is_seen(changed: dict[str, Any]) -> None:
 
 def test_all_bounds_of_the_documented_comparison_hold() -> None:
     assert broken_bounds((ROOT / "docs" / "comparison.md").read_text(encoding="utf-8")) == []
+
+
+def test_the_documented_comparison_has_real_programs() -> None:
+    """Each of the recorded ones as a whole, and blocks of some sizes of it, through all that were measured."""
+    text = (ROOT / "docs" / "comparison.md").read_text(encoding="utf-8")
+    sections = re.findall(r"^## Replayed: (\S+) .*?(, blocks of \d+ to \d+ bytes)?$(.*?)(?=^## )", text, re.M | re.S)
+    assert sorted((Path(program).name, bool(some)) for program, some, _ in sections) == sorted(
+        (name, some) for name in ("lua5.4", "sqlite3", "python3") for some in (False, True))
+    for _, _, section in sections:
+        assert "    lamina replay " in section
+        rows = re.findall(r"^\| (\w+) \| [\d.,]+ \| [\d.,]+ \| [\d.,]+ \|", section, re.M)
+        assert rows == ["flat", "generic", "malloc", "mimalloc", "jemalloc", "tcmalloc"]
 
 
 def test_the_documented_comparison_is_the_commands() -> None:

@@ -33,6 +33,12 @@ def test_the_page_is_read_as_it_stands() -> None:
     assert told and len(found) + over_all == int(told.group(1))
 
 
+@pytest.mark.parametrize("arguments, status", [(["--help"], 0), (["--quickly"], 2), (["-o"], 2)])
+def test_the_command_that_makes_the_page_tells_its_usage(arguments: list[str], status: int) -> None:
+    said = tree.run(tree.ROOT / "tests" / "comparison", *arguments, status=status)
+    assert "tests/comparison [--quick] [-o FOLDER] [SPEC...]" in said
+
+
 def test_a_file_whose_tests_are_all_skipped_has_not_passed(tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_text((tree.ROOT / "tests" / "conftest.py").read_text())
     for body, status in (("pytest.skip('not here')", 5), ("pass", 0), ("assert False", 1)):
