@@ -16,7 +16,7 @@ from click.testing import CliRunner
 
 from lamina.cli import Failed
 from lamina.commands import compare
-from lamina.comparing import allocators, bounds, intervals, measure, patterns, session, subjects, table, verdicts
+from lamina.comparing import allocators, bounds, intervals, measure, patterns, progress, session, subjects, table, verdicts
 from lamina.comparing.pace import Pace
 from lamina.report import documents, view, writing
 
@@ -838,8 +838,8 @@ def test_counts_without_caches_are_those_with_them(spec):
 
 
 def test_progress_is_shown_where_somebody_watches(monkeypatch, capfd):
-    monkeypatch.setattr(compare.sys.stderr, "isatty", lambda: True, raising=False)
-    with compare._progress(10.0) as told:
+    monkeypatch.setattr(progress.sys.stderr, "isatty", lambda: True, raising=False)
+    with progress.progress("comparing", 10.0) as told:
         for _ in range(4):
             told("pool: timing lifo", 2.5)
     shown = capfd.readouterr().err

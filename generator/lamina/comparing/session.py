@@ -73,6 +73,7 @@ BUILD, COUNT, TIME, LATENCY, MEMORY, CALLS = 0.7, 1.5, 0.04, 0.04, 0.005, 0.012
 #: The parts of these that a quick run's take.
 QUICK_TIME, QUICK_COUNT = 0.3, 0.5
 
+
 @dataclass
 class Session:
     """The benches and what was measured on them."""
