@@ -17,10 +17,13 @@ from documented import COLUMNS, PAGE, differences, documented
     (lambda page: {**page, ("pool", "lifo", "twin", False): 0.41}, ["pool, lifo, twin, False: the page has 0.41, counted are 0.4"]),
     (lambda page: {key: value for key, value in page.items() if key[2] != "floor"}, ["pool, lifo, floor, True: the page has None, counted are 1.08"]),
     (lambda page: {**page, ("pool", "burst", "twin", True): 0.9}, ["pool, burst, twin, True: the page has 0.9, counted are None"]),
+    (lambda page: {**page, ("pool", "handover", "twin", True): 0.39}, []),  # two threads
+    (lambda page: {**page, ("pool", "handover", "twin", True): 0.42}, ["pool, handover, twin, True: the page has 0.42, counted are 0.36"]),
     (lambda page: {**page, ("frame", "burst", "twin", True): 0.9}, []),  # of a spec that isn't counted
 ])
 def test_a_difference_is_seen(change: Any, said: list[str]) -> None:
     now = {("pool", "lifo", "twin", False): 0.4, ("pool", "lifo", "floor", True): 1.08}
+    now["pool", "handover", "twin", True] = 0.36
     assert differences(change({key: round(value, 3) for key, value in now.items()}), now) == said
 
 
