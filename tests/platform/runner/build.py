@@ -41,6 +41,10 @@ class Built:
     #: Those that are the suite's own: the project's build, which the C++ tests come from, knows the examples alone.
     own: tuple[str, ...] = ()
 
+    @property
+    def examples(self) -> tuple[str, ...]:
+        return tuple(name for name in self.stacks if name not in self.own)
+
 
 def run(command: list[str], folder: Path, what: str, environment: dict[str, str] | None = None) -> None:
     done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True,
@@ -166,8 +170,8 @@ def stacks(platform: Platform) -> Built:
                  tuple(stack.name for stack in found if Path(stack.spec).is_relative_to(SUITE)))
 
 
-def catch2(platform: Platform, only: tuple[str, ...] = ()) -> list[Path]:
-    """The stacks' C++ tests, or those of some, by the project's own build; after `stacks`, which generates them."""
+def catch2(platform: Platform, wanted: tuple[str, ...]) -> list[Path]:
+    """The C++ tests of these examples, by the project's own build; after `stacks`, which generates them."""
     folder = platform.folder / "catch2"
     cc, cxx = platform.words(platform.cc), platform.words(platform.cxx)
     system = [] if platform.here else ["-DCMAKE_SYSTEM_NAME=Linux", f"-DCMAKE_SYSTEM_PROCESSOR={cc[0].split('-')[0]}"]
@@ -178,7 +182,6 @@ def catch2(platform: Platform, only: tuple[str, ...] = ()) -> list[Path]:
          f"-DLAMINA_GENERATED_DIR={platform.folder / 'generated'}", "-DLAMINA_VALGRIND=",
          "-DLAMINA_CATCH2_INCLUDE_DIR=/usr/include", "-DCMAKE_CROSSCOMPILING=ON" if not platform.here else "-Wno-dev"],
         ROOT, "the C++ tests can't be configured")
-    wanted = only or sorted(path.parent.name for path in (platform.folder / "generated").glob("*/manifest.json"))
     names = subprocess.run(["ninja", "-C", str(folder), "-t", "targets", "all"], capture_output=True, text=True).stdout
     programs = {name: next((path for path in re.findall(r"^(\S+_tests): CXX_EXECUTABLE", names, re.M)
                             if re.search(rf"(^|[/_]){name}_tests$", path)), None) for name in wanted}

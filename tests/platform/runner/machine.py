@@ -84,7 +84,7 @@ def boot(platform: Platform, result: Result, quick: bool) -> None:
     built = build.stacks(platform)
     programs = {"suite": build.suite(platform).exe, "stacks": built.exe, "nodes": nodes(platform).exe}
     if not quick:
-        for program in build.catch2(platform):
+        for program in build.catch2(platform, built.examples):
             programs[f"catch2/{program.name}"] = program
     log = platform.folder / "console.txt"
     command = ["qemu-system-x86_64", "-machine", "q35", "-cpu", "max", "-smp", "2,sockets=2,cores=1", "-m", f"{sum(MIB)}M",

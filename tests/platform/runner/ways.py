@@ -44,10 +44,9 @@ def direct(platform: Platform, result: Result, quick: bool) -> None:
         # Under an emulator signals, not time, tell that something hangs; a tenth of the steps is long enough there.
         environment = {"LAMINA_TEST_STEPS": "160", "LAMINA_TEST_SEED": "1"} if emulator else {}
         policies = expectations(platform)["memory policies of a range"]
-        examples = [name for name in built.stacks if name not in built.own]
-        wanted = tuple(name for name in examples if policies.how != REFUSED or name not in built.placed)
+        wanted = tuple(name for name in built.examples if policies.how != REFUSED or name not in built.placed)
         result.skipped += [f"stacks: {name}, in C++ | {policies.why}"
-                           for name in examples if name not in wanted]
+                           for name in built.examples if name not in wanted]
         programs = build.catch2(platform, wanted)
         with ThreadPoolExecutor(build.JOBS) as pool:
             done = pool.map(lambda program: said([*emulator, str(program)], CATCH2_SECONDS, environment), programs)
