@@ -34,7 +34,7 @@ class Equivalent:
 
 
 TABLE: tuple[Equivalent, ...] = (
-    Equivalent("default of an event", "wrong-report|literal", r"damaged_(free|live)",
+    Equivalent("default of an event", "wrong-report|literal|arithmetic", r"damaged(_free|_live)?",
                r"\.(stack|layer|what|address|offset|expected|found) =",
                "The inspection that follows fills in the whole event: these functions are called when, and only when, the "
                "condition failed that it repeats."),
