@@ -7,9 +7,6 @@
 #include <cstddef>
 #include <cstring>
 #include <functional>
-#include <sys/mman.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include "lamina/os.h"
 #include "lamina/secret.h"
@@ -17,6 +14,11 @@
 #include "lamina/testing/faults.hpp"
 #include "lamina/testing/layers.hpp"
 #include "lamina/testing/memory.hpp"
+#if defined(_WIN32)
+#include "lamina/testing/windows/locked.hpp"
+#else
+#include "lamina/testing/posix/locked.hpp"
+#endif
 
 namespace lamina {
 namespace testing {
@@ -25,48 +27,6 @@ namespace testing {
 using BaseOf = std::function<const void *(const void *handle)>;
 
 namespace detail {
-
-// Whether a child of a fork can read this byte, and finds `value` there.
-inline bool child_finds(const void *ptr, unsigned char value) {
-    const Death death = run_in_child([&] { return std::string(1, peek(ptr) == value ? 'y' : 'n'); });
-    return death.survived() && death.result == "y";
-}
-
-// While it lives, the system lacks what some of the properties (LAMINA_SECRET_*) are made of.
-class Poorer {
-  public:
-    explicit Poorer(unsigned lacking) : before_(lamina_os_calls) {
-        now() = this;
-        no_dump_ = (lacking & LAMINA_SECRET_NO_DUMP) != 0;
-        no_fork_ = (lacking & LAMINA_SECRET_NO_FORK) != 0;
-        if ((lacking & LAMINA_SECRET_HIDDEN) != 0) {
-            lamina_os_calls.memfd_secret = [](unsigned) -> long {
-                errno = ENOSYS;
-                return -1;
-            };
-        }
-        lamina_os_calls.madvise = &Poorer::madvise;
-    }
-    ~Poorer() { lamina_os_calls = before_; }
-    Poorer(const Poorer &) = delete;
-    Poorer &operator=(const Poorer &) = delete;
-
-  private:
-    static Poorer *&now() {
-        static Poorer *one = nullptr;
-        return one;
-    }
-    static int madvise(void *at, std::size_t bytes, int advice) {
-        const bool of_fork = advice == MADV_DONTFORK || advice == MADV_WIPEONFORK;
-        if ((now()->no_dump_ && advice == MADV_DONTDUMP) || (now()->no_fork_ && of_fork)) {
-            errno = EINVAL;
-            return -1;
-        }
-        return now()->before_.madvise(at, bytes, advice);
-    }
-    lamina_os_call_table before_;
-    bool no_dump_ = false, no_fork_ = false;
-};
 
 // Whether the system's map shows what was done to a page, which an emulator's, of the addresses beneath it, doesn't.
 inline bool map_tells() {
@@ -105,12 +65,15 @@ inline Findings locked_pages(const lamina_subject &subject, const BaseOf &base_o
         Findings findings;
         for (const unsigned lacking : {0U, LAMINA_SECRET_HIDDEN, LAMINA_SECRET_HIDDEN | LAMINA_SECRET_NO_DUMP,
                                        LAMINA_SECRET_HIDDEN | LAMINA_SECRET_NO_FORK}) {
+            if (!detail::Poorer::can_lack(lacking)) {
+                continue;
+            }
             const detail::Poorer system(lacking);
             Instance instance(subject, 0, Instance::not_started());
             lamina_set_last_os_error(0);
             const lamina_status status = instance.start();
             if ((required & lacking) != 0) {
-                expect(findings, status == LAMINA_ERR_OS && lamina_last_os_error() == ENOTSUP, "on a system without ", lacking,
+                expect(findings, status == LAMINA_ERR_OS && lamina_last_os_error() == LAMINA_OS_ERROR_UNSUPPORTED, "on a system without ", lacking,
                        " init answers: ", lamina_status_text(status), ", error ", lamina_last_os_error());
                 continue;
             }
@@ -133,24 +96,6 @@ inline Findings locked_pages(const lamina_subject &subject, const BaseOf &base_o
 
 // Whatever objects held, every byte is zero when the system gets the pages back.
 inline Findings scrubbed(const lamina_subject &subject, const BaseOf &base_of, std::size_t bytes) {
-    struct Watch {
-        const unsigned char *base = nullptr;
-        std::size_t bytes = 0, zero = 0;
-        bool seen = false;
-        lamina_os_call_table before = lamina_os_calls;
-        static Watch *&current() {
-            static Watch *watch = nullptr;
-            return watch;
-        }
-        static int munmap(void *at, std::size_t size) {
-            Watch &watch = *current();
-            if (at == watch.base) {
-                watch.seen = true;
-                watch.zero = first_other(watch.base, 0, watch.bytes, 0);
-            }
-            return watch.before.munmap(at, size);
-        }
-    };
     return guarded([&] {
         Findings findings;
         Instance instance(subject);
@@ -158,16 +103,14 @@ inline Findings scrubbed(const lamina_subject &subject, const BaseOf &base_of, s
         if (!detail::started(findings, instance)) {
             return findings;
         }
-        Watch watch;
-        watch.base = static_cast<const unsigned char *>(base_of(instance.self()));
-        watch.bytes = bytes;
+        const auto *const base = static_cast<const unsigned char *>(base_of(instance.self()));
         std::size_t written = 0;
         for (std::size_t i = 0; i < 200; ++i) {
             void *const object = instance.alloc();
             if (object == nullptr) {
                 break;
             }
-            const bool locked = address_of(object) - address_of(watch.base) < bytes;
+            const bool locked = address_of(object) - address_of(base) < bytes;
             written += locked ? 1 : 0;
             if (!locked && written != 0) { // another branch's, and so are all that follow
                 break;
@@ -175,12 +118,19 @@ inline Findings scrubbed(const lamina_subject &subject, const BaseOf &base_of, s
             fill(object, instance.usual_size(), 0xEE);
         }
         expect(findings, written != 0, "no object lies in the locked memory");
-        Watch::current() = &watch;
-        lamina_os_calls.munmap = &Watch::munmap;
-        instance.destroy();
-        lamina_os_calls = watch.before;
-        expect(findings, watch.seen, "the pages never went back");
-        expect(findings, watch.zero == bytes, "byte ", watch.zero, " of ", bytes, " goes back as it was");
+        bool seen = false;
+        std::size_t zero = 0;
+        {
+            const BeforeRelease watch([&](const void *at, std::size_t) {
+                if (at == base) {
+                    seen = true;
+                    zero = first_other(base, 0, bytes, 0);
+                }
+            });
+            instance.destroy();
+        }
+        expect(findings, seen, "the pages never went back");
+        expect(findings, zero == bytes, "byte ", zero, " of ", bytes, " goes back as it was");
         return findings;
     });
 }
@@ -192,8 +142,7 @@ inline Findings fails_unlocked(const lamina_subject &subject, const BaseOf &base
         if (under_valgrind()) {
             return detail::not_applicable("Valgrind's own mappings count against the limit");
         }
-        const struct rlimit none = {0, 0};
-        if (::setrlimit(RLIMIT_MEMLOCK, &none) != 0 || (::geteuid() == 0 && ::setuid(65534) != 0)) {
+        if (!detail::forbid_locking()) {
             return detail::not_applicable("this process can't lower its limit");
         }
         PlatformLedger ledger;

@@ -294,27 +294,6 @@ inline Findings contended_frees(const lamina_subject &subject) {
 // What is given back to the system holds none of the objects' bytes: looked at when it goes.
 // `lead`: where the payload lies in its slot of `slot` bytes.
 inline Findings wiped_before_release(const lamina_subject &subject, std::size_t lead, std::size_t slot) {
-    struct Watch {
-        const unsigned char *base = nullptr;
-        std::size_t bytes = 0;
-        std::vector<unsigned char *> blocks;
-        std::size_t slot = 0, dirty = 0, seen = 0;
-        lamina_os_call_table before = lamina_os_calls;
-        static Watch *&current() {
-            static Watch *watch = nullptr;
-            return watch;
-        }
-        static int munmap(void *at, std::size_t bytes) {
-            Watch &watch = *current();
-            for (const unsigned char *const block : watch.blocks) {
-                if (address_of(block) - address_of(at) < bytes) {
-                    ++watch.seen;
-                    watch.dirty += first_other(block, 0, watch.slot, 0) != watch.slot ? 1 : 0;
-                }
-            }
-            return watch.before.munmap(at, bytes);
-        }
-    };
     return guarded([&] {
         Findings findings;
         Instance instance(subject);
@@ -322,8 +301,7 @@ inline Findings wiped_before_release(const lamina_subject &subject, std::size_t 
         if (!detail::started(findings, instance)) {
             return findings;
         }
-        Watch watch;
-        watch.slot = slot;
+        std::vector<unsigned char *> blocks;
         for (std::size_t i = 0; i < detail::some(instance); ++i) {
             auto *const block = static_cast<unsigned char *>(instance.alloc());
             if (block == nullptr) {
@@ -334,56 +312,25 @@ inline Findings wiped_before_release(const lamina_subject &subject, std::size_t 
                 break;
             }
             fill(block, subject.payload, 0xEE);
-            watch.blocks.push_back(block - lead);
+            blocks.push_back(block - lead);
         }
-        Watch::current() = &watch;
-        lamina_os_calls.munmap = &Watch::munmap;
-        instance.destroy();
-        lamina_os_calls = watch.before;
-        expect(findings, watch.seen == watch.blocks.size(), watch.seen, " of ", watch.blocks.size(),
-               " objects were in what went back to the system");
-        expect(findings, watch.dirty == 0, watch.dirty, " objects went back to the system as they were");
+        std::size_t dirty = 0, seen = 0;
+        {
+            const BeforeRelease watch([&](const void *at, std::size_t bytes) {
+                for (const unsigned char *const block : blocks) {
+                    if (address_of(block) - address_of(at) < bytes) {
+                        ++seen;
+                        dirty += first_other(block, 0, slot, 0) != slot ? 1 : 0;
+                    }
+                }
+            });
+            instance.destroy();
+        }
+        expect(findings, seen == blocks.size(), seen, " of ", blocks.size(), " objects were in what went back to the system");
+        expect(findings, dirty == 0, dirty, " objects went back to the system as they were");
         return findings;
     });
 }
-
-// The system's calls, seen from outside: from where to where they reached.
-class Reach {
-  public:
-    Reach() : before_(lamina_os_calls) {
-        current() = this;
-        lamina_os_calls.mmap = [](void *at, std::size_t bytes, int rights, int flags, int file, long offset) {
-            see(at, bytes);
-            return current()->before_.mmap(at, bytes, rights, flags, file, offset);
-        };
-        lamina_os_calls.mprotect = [](void *at, std::size_t bytes, int rights) {
-            see(at, bytes);
-            return current()->before_.mprotect(at, bytes, rights);
-        };
-        lamina_os_calls.madvise = [](void *at, std::size_t bytes, int advice) {
-            see(at, bytes);
-            return current()->before_.madvise(at, bytes, advice);
-        };
-    }
-    ~Reach() { lamina_os_calls = before_; }
-    Reach(const Reach &) = delete;
-    Reach &operator=(const Reach &) = delete;
-    bool within(const unsigned char *from, const unsigned char *to) const {
-        return from_ >= address_of(from) && to_ <= address_of(to);
-    }
-
-  private:
-    static Reach *&current() {
-        static Reach *reach = nullptr;
-        return reach;
-    }
-    static void see(const void *at, std::size_t bytes) {
-        current()->from_ = std::min(current()->from_, address_of(at));
-        current()->to_ = std::max(current()->to_, address_of(at) + bytes);
-    }
-    lamina_os_call_table before_;
-    std::uintptr_t from_ = UINTPTR_MAX, to_ = 0;
-};
 
 // release_unused of a store that commits in steps: what it says it gave back is gone, a second call has nothing to do
 // and asks nobody, and where the system refuses, nothing is said and nothing is lost.
@@ -453,48 +400,26 @@ inline Findings gives_back(const lamina_subject &subject) {
 
 // On a system with larger pages than the layout was cut for, init refuses, before it asks for anything.
 inline Findings larger_pages(const lamina_subject &subject) {
-    struct Table {
-        lamina_os_call_table before = lamina_os_calls;
-        unsigned calls = 0;
-        static Table *&current() {
-            static Table *table = nullptr;
-            return table;
-        }
-        static long sysconf(int) { return 1L << 21U; }
-        static int munmap(void *, std::size_t) {
-            ++current()->calls;
-            return 0;
-        }
-        static int ask_mapped(void *, std::size_t) { return 0; } // so that whoever gives back what isn't there goes on
-        static void *mmap(void *at, std::size_t bytes, int rights, int flags, int file, long offset) {
-            ++current()->calls;
-            return current()->before.mmap(at, bytes, rights, flags, file, offset);
-        }
-    };
     return guarded([&subject] {
         Findings findings;
         Instance instance(subject, 0, Instance::not_started());
-        Table table;
-        Table::current() = &table;
         const std::uintptr_t stale = std::uintptr_t{0x7000} << 32U; // a page's address, for whoever trusts the handle
         for (std::size_t at = 0; at + sizeof stale <= subject.handle_bytes; at += sizeof stale) {
             std::memcpy(static_cast<unsigned char *>(instance.self()) + at, &stale, sizeof stale);
         }
-        lamina_fail_off();
-        lamina_fail_at(0, 0); // the runtime forgets the page size that it knows
-        lamina_os_calls.sysconf = &Table::sysconf;
-        lamina_os_calls.munmap = &Table::munmap;
-        lamina_os_calls.ask_mapped = &Table::ask_mapped;
-        lamina_os_calls.mmap = &Table::mmap;
-        lamina_set_last_os_error(0);
-        const lamina_status status = instance.start();
-        const int error = lamina_last_os_error();
-        lamina_os_calls = table.before;
-        lamina_fail_at(0, 0);
-        lamina_fail_off();
+        lamina_status status = LAMINA_OK;
+        int error = 0;
+        unsigned calls = 0;
+        {
+            const LargerPages system(std::size_t{1} << 21U);
+            lamina_set_last_os_error(0);
+            status = instance.start();
+            error = lamina_last_os_error();
+            calls = system.calls();
+        }
         expect(findings, status == LAMINA_ERR_PAGE_SIZE, "pages of 2 MiB are answered by: ", lamina_status_text(status));
         expect(findings, error == LAMINA_OS_ERROR_INVALID, "the last error is ", error, ", not that of an invalid argument");
-        expect(findings, table.calls == 0, "the refused init mapped or gave back memory ", table.calls, " times");
+        expect(findings, calls == 0, "the refused init mapped or gave back memory ", calls, " times");
         (void)instance.start();
         (void)detail::started(findings, instance);
         return findings;
@@ -850,15 +775,6 @@ inline Findings commits_exactly(const lamina_subject &subject, std::size_t page,
 
 // With the system's heap behind the store: the first byte behind the store is none of its own, and NULL nobody's.
 inline Findings routes_home(const lamina_subject &subject, const std::function<void *(Instance &)> &beyond) {
-    struct Heap {
-        std::vector<void *> freed;
-        lamina_os_call_table before = lamina_os_calls;
-        static Heap *&current() {
-            static Heap *heap = nullptr;
-            return heap;
-        }
-        static void free(void *block) { current()->freed.push_back(block); }
-    };
     return guarded([&] {
         Findings findings;
         Instance instance(subject);
@@ -866,16 +782,19 @@ inline Findings routes_home(const lamina_subject &subject, const std::function<v
         if (!detail::started(findings, instance) || instance.alloc() == nullptr) {
             return findings;
         }
-        Heap heap;
-        Heap::current() = &heap;
-        lamina_os_calls.free = &Heap::free;
-        subject.free(instance.self(), nullptr);
-        const std::size_t nothing = heap.freed.size();
-        void *const ptr = beyond(instance);
-        subject.free(instance.self(), ptr);
-        lamina_os_calls = heap.before;
+        std::size_t nothing = 0;
+        void *ptr = nullptr;
+        std::vector<void *> freed;
+        {
+            const NotFreed heap;
+            subject.free(instance.self(), nullptr);
+            nothing = heap.freed().size();
+            ptr = beyond(instance);
+            subject.free(instance.self(), ptr);
+            freed = heap.freed();
+        }
         expect(findings, nothing == 0, "NULL was given to the system's heap");
-        expect(findings, heap.freed == std::vector<void *>{ptr}, "the first address behind the store didn't go to the heap");
+        expect(findings, freed == std::vector<void *>{ptr}, "the first address behind the store didn't go to the heap");
         return findings;
     });
 }
