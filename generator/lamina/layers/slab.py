@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..descriptor import Alignment, Choice, Descriptor, Int, Param, Role, Size, in_bytes, in_units
 from ..model import Branch, Layer
+from ..targets import TARGETS
 
 REACH = 1 << 46  # bytes that any target's process can map
 POINTER = 8  # the widest pointer of any target; emitted code asserts that it fits
@@ -131,6 +132,7 @@ def _metadata_expr(layer: Layer, meta: list[tuple[str, str, object]], count: int
 def plan(layer: Layer, branch: Branch) -> None:
     p, x = layer.p, layer.x
     page = branch.stack.options.page_size
+    x.on_windows = TARGETS[branch.stack.options.target].runtime == "windows"
     if branch.source_align < branch.align:
         branch.report("LAM044", layer, "align" if p.align else None, f"slots aligned to {branch.align} can't come from "
                       f"memory aligned to {branch.source_align}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -174,19 +175,23 @@ def catch2(platform: Platform, wanted: tuple[str, ...]) -> list[Path]:
     """The C++ tests of these examples, by the project's own build; after `stacks`, which generates them."""
     folder = platform.folder / "catch2"
     cc, cxx = platform.words(platform.cc), platform.words(platform.cxx)
-    system = [] if platform.here else ["-DCMAKE_SYSTEM_NAME=Linux", f"-DCMAKE_SYSTEM_PROCESSOR={cc[0].split('-')[0]}"]
+    name = {"linux": "Linux", "windows": "Windows"}[TARGETS[platform.target].runtime]
+    system = [] if platform.here else [f"-DCMAKE_SYSTEM_NAME={name}", f"-DCMAKE_SYSTEM_PROCESSOR={cc[0].split('-')[0]}"]
+    generated = platform.folder / "generated"
+    made_from = {Path(json.loads((generated / stack / "manifest.json").read_text(encoding="utf-8"))["spec"]).stem
+                 for stack in wanted}
     run(["cmake", "-S", str(ROOT), "-B", str(folder), "-G", "Ninja", *system, "-DCMAKE_BUILD_TYPE=None",
          f"-DCMAKE_C_COMPILER={shutil.which(cc[0])}", f"-DCMAKE_CXX_COMPILER={shutil.which(cxx[0])}",
          f"-DCMAKE_C_FLAGS={' '.join(['-O1', *cc[1:]])}", f"-DCMAKE_CXX_FLAGS={' '.join(['-O0', '-g0', *cxx[1:]])}",
          "-DCMAKE_EXE_LINKER_FLAGS=-static", "-DLAMINA_TEST_PARTS=generated", "-DLAMINA_SPEC_MODE=COMMITTED",
-         f"-DLAMINA_GENERATED_DIR={platform.folder / 'generated'}", "-DLAMINA_VALGRIND=",
+         f"-DLAMINA_GENERATED_DIR={generated}", f"-DLAMINA_TEST_SPECS={';'.join(sorted(made_from))}", "-DLAMINA_VALGRIND=",
          "-DLAMINA_CATCH2_INCLUDE_DIR=/usr/include", "-DCMAKE_CROSSCOMPILING=ON" if not platform.here else "-Wno-dev"],
         ROOT, "the C++ tests can't be configured")
     names = subprocess.run(["ninja", "-C", str(folder), "-t", "targets", "all"], capture_output=True, text=True).stdout
-    programs = {name: next((path for path in re.findall(r"^(\S+_tests): CXX_EXECUTABLE", names, re.M)
-                            if re.search(rf"(^|[/_]){name}_tests$", path)), None) for name in wanted}
+    programs = {name: next((path for path in re.findall(r"^(\S+_tests(?:\.exe)?): CXX_EXECUTABLE", names, re.M)
+                            if re.search(rf"(^|[/_]){name}_tests(\.exe)?$", path)), None) for name in wanted}
     if None in programs.values():
         raise Broken("the build has no C++ tests of " + ", ".join(name for name, path in programs.items() if not path))
-    run(["cmake", "--build", str(folder), "-j", str(JOBS), "--target", *{Path(str(p)).name for p in programs.values()}], ROOT,
+    run(["cmake", "--build", str(folder), "-j", str(JOBS), "--target", *{Path(str(p)).stem for p in programs.values()}], ROOT,
         "the C++ tests do not compile")
     return [folder / str(path) for path in programs.values()]

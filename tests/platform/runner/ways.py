@@ -32,6 +32,18 @@ def said(command: list[str], seconds: int, environment: dict[str, str] | None = 
         return out.read().decode("utf-8", "replace"), status
 
 
+def in_cpp(platform: Platform, result: Result, built: build.Built, before: list[str], environment: dict[str, str]) -> None:
+    """The examples' C++ tests, each program behind these words."""
+    policies = expectations(platform)["memory policies of a range"]
+    wanted = tuple(name for name in built.examples if policies.how != REFUSED or name not in built.placed)
+    result.skipped += [f"stacks: {name}, in C++ | {policies.why}" for name in built.examples if name not in wanted]
+    programs = build.catch2(platform, wanted)
+    with ThreadPoolExecutor(build.JOBS) as pool:
+        done = pool.map(lambda program: said([*before, str(program)], CATCH2_SECONDS, environment), programs)
+        for program, (text, status) in zip(programs, done):
+            result.take_catch2(program.name.removesuffix(".exe").removesuffix("_tests"), text, status)
+
+
 def direct(platform: Platform, result: Result, quick: bool) -> None:
     emulator = platform.words(platform.emulator)
     text, status = said([*emulator, str(build.suite(platform).exe)], SUITE_SECONDS)
@@ -42,16 +54,7 @@ def direct(platform: Platform, result: Result, quick: bool) -> None:
     result.stacks, result.refused = list(built.stacks), list(built.refused)
     if platform.catch2 and not quick:
         # Under an emulator signals, not time, tell that something hangs; a tenth of the steps is long enough there.
-        environment = {"LAMINA_TEST_STEPS": "160", "LAMINA_TEST_SEED": "1"} if emulator else {}
-        policies = expectations(platform)["memory policies of a range"]
-        wanted = tuple(name for name in built.examples if policies.how != REFUSED or name not in built.placed)
-        result.skipped += [f"stacks: {name}, in C++ | {policies.why}"
-                           for name in built.examples if name not in wanted]
-        programs = build.catch2(platform, wanted)
-        with ThreadPoolExecutor(build.JOBS) as pool:
-            done = pool.map(lambda program: said([*emulator, str(program)], CATCH2_SECONDS, environment), programs)
-            for program, (text, status) in zip(programs, done):
-                result.take_catch2(program.name.removesuffix("_tests"), text, status)
+        in_cpp(platform, result, built, emulator, {"LAMINA_TEST_STEPS": "160", "LAMINA_TEST_SEED": "1"} if emulator else {})
 
 
 @contextmanager
@@ -76,6 +79,8 @@ def wine(platform: Platform, result: Result, quick: bool) -> None:
             text, status = said(["/usr/lib/wine/wine64", str(built.exe)], SUITE_SECONDS, environment)
             result.take(text, status, what)
             result.stacks, result.refused = list(built.stacks), list(built.refused)
+        if platform.catch2 and not quick:
+            in_cpp(platform, result, built, ["/usr/lib/wine/wine64"], environment)
 
 
 def link(platform: Platform, result: Result, quick: bool) -> None:
