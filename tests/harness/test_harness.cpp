@@ -4,8 +4,11 @@
 
 #include "toy.h"
 
+#include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <fstream>
+#include <thread>
 
 using namespace lamina::testing;
 
@@ -16,6 +19,15 @@ const lamina_subject *const all_toys[] = {
     &toy_buffer_flat_subject, &toy_shared_flat_subject,  &toy_remote_flat_subject,   &toy_fallback_flat_subject,
     &toy_bump_flat_subject,   &toy_bump_generic_subject,
 };
+
+// An empty value is as good as none.
+bool set_variable(const char *name, const char *value) {
+#if defined(_WIN32)
+    return ::_putenv_s(name, value) == 0;
+#else
+    return ::setenv(name, value, 1) == 0;
+#endif
+}
 
 // Breaks the toys for the length of a scope.
 struct Broken {
@@ -179,16 +191,16 @@ TEST_CASE("each check concerns some toy") {
 }
 
 TEST_CASE("each small fault is found by the check that is there to find it") {
-    REQUIRE(::setenv("LAMINA_TEST_SHRINK", "0", 1) == 0);  // shrinking has a test of its own
-    REQUIRE(::setenv("LAMINA_TEST_STEPS", "480", 1) == 0); // the same traces however slow this build is
+    REQUIRE(set_variable("LAMINA_TEST_SHRINK", "0"));  // shrinking has a test of its own
+    REQUIRE(set_variable("LAMINA_TEST_STEPS", "480")); // the same traces however slow this build is
     for (const Case &one : cases) {
         const Findings findings = run_broken(one);
         INFO(one.name << ", " << one.check << ":\n" << findings.text());
         CHECK_FALSE(findings.clean());
         CHECK(findings.mentions(one.says));
     }
-    REQUIRE(::unsetenv("LAMINA_TEST_SHRINK") == 0);
-    REQUIRE(::unsetenv("LAMINA_TEST_STEPS") == 0);
+    REQUIRE(set_variable("LAMINA_TEST_SHRINK", ""));
+    REQUIRE(set_variable("LAMINA_TEST_STEPS", ""));
 }
 
 TEST_CASE("a missing lock is found, by damage or by the sanitizer") {
@@ -372,7 +384,7 @@ TEST_CASE("a child's end is told apart") {
     CHECK(death_of(
               [] {
                   for (;;) {
-                      ::pause();
+                      std::this_thread::sleep_for(std::chrono::seconds(1));
                   }
               },
               0.2)
@@ -385,8 +397,24 @@ TEST_CASE("a child's end is told apart") {
     CHECK(run_in_child([] { return std::string("result"); }).result == "result");
 }
 
+TEST_CASE("children have children, each of its own, and what they do is done in them alone") {
+    int done = 0;
+    const auto child = [&done](const std::string &name) {
+        return run_in_child([&done, name] {
+            const Death first = run_in_child([&done] { return std::to_string(++done); });
+            const Death second = death_of([] { std::abort(); });
+            return name + first.result + (second.aborted() ? "a" : "-") + std::to_string(done);
+        });
+    };
+    CHECK(child("left ").result == "left 1a0");
+    SECTION("in one section") { CHECK(child("one ").result == "one 1a0"); }
+    SECTION("in another") { CHECK(child("two ").result == "two 1a0"); }
+    CHECK(child("right ").result == "right 1a0");
+    CHECK(done == 0);
+}
+
 TEST_CASE("a hang and a crash become findings") {
-    LAMINA_REQUIRE_FINDING(guarded([]() -> Findings { std::abort(); }), "killed by signal 6");
+    LAMINA_REQUIRE_FINDING(guarded([]() -> Findings { std::abort(); }), "killed by signal " + std::to_string(SIGABRT));
     LAMINA_REQUIRE_CLEAN(guarded([] { return Findings(); }));
     const Broken broken(TOY_HANGS);
     LAMINA_REQUIRE_FINDING(guarded([] { return checks::no_overlap(toy_slab_flat_subject); }, 0.3), "still running");
@@ -408,21 +436,21 @@ TEST_CASE("a corruption report is recognized") {
 
 TEST_CASE("memory is told apart: reserved, usable, resident") {
     const std::size_t page = page_size();
-    void *const range = ::mmap(nullptr, 16 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    REQUIRE(range != MAP_FAILED);
+    void *const range = lamina_os_reserve(16 * page);
+    REQUIRE(range != nullptr);
     auto *const base = static_cast<unsigned char *>(range);
     CHECK(range_use(base, 16 * page).mapped == 16 * page);
     CHECK(range_use(base, 16 * page).writable == 0);
     CHECK(resident_bytes(base, 16 * page) == 0);
     CHECK(faults(base));
-    REQUIRE(::mprotect(base, 4 * page, PROT_READ | PROT_WRITE) == 0);
+    REQUIRE(lamina_os_commit(base, 4 * page));
     base[page] = 1;
     CHECK(range_use(base, 16 * page).writable == 4 * page);
     CHECK(range_use(base, 2 * page).mapped == 2 * page);
     CHECK(resident_bytes(base, 16 * page) == page);
     CHECK_FALSE(faults(base));
     CHECK(faults(base + 4 * page));
-    REQUIRE(::munmap(base, 16 * page) == 0);
+    REQUIRE(lamina_os_release(base, 16 * page));
     CHECK(range_use(base, 16 * page).mapped == 0);
 }
 
@@ -443,7 +471,7 @@ TEST_CASE("a failed platform call is excused by its whole name only") {
 
 TEST_CASE("failures of one life are not held against the next") {
     lamina_fail_at(1, ENOMEM); // as a life before may leave it: one failure counted, and none to come
-    CHECK(lamina_os_calls.getcpu(nullptr, nullptr) != 0);
+    CHECK(lamina_os_reserve(page_size()) == nullptr);
     REQUIRE(lamina_calls_failed() == 1);
     PlatformLedger ledger;
     Findings findings;

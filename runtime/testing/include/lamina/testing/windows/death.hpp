@@ -159,6 +159,7 @@ class Calls {
         (void)::SetErrorMode(SEM_FAILCRITICALERRORS | SEM_NOGPFAULTERRORBOX);
         (void)::AddVectoredExceptionHandler(1, die_of_it);
         (void)std::signal(SIGABRT, [](int) { leave(status_aborted); });
+        (void)std::signal(SIGSEGV, [](int) { leave(EXCEPTION_ACCESS_VIOLATION); }); // raised, that is
         const int errors = ::_open((files_ + ".err").c_str(), _O_WRONLY | _O_CREAT | _O_TRUNC | _O_BINARY, 0600);
         const int results = ::_open((files_ + ".out").c_str(), _O_WRONLY | _O_CREAT | _O_TRUNC | _O_BINARY, 0600);
         if (errors < 0 || results < 0) {
