@@ -375,7 +375,7 @@ TEST_CASE("traces use every operation that the subject has") {
 
 // ------------------------------------------------- children -------------------------------------------------------
 
-TEST_CASE("a child's end is told apart") {
+TEST_CASE("a child's end is told apart", "[system]") {
     CHECK(death_of([] {}).survived());
     CHECK(death_of([] { std::abort(); }).aborted());
     CHECK(death_of([] { std::raise(SIGSEGV); }).faulted());
@@ -397,7 +397,7 @@ TEST_CASE("a child's end is told apart") {
     CHECK(run_in_child([] { return std::string("result"); }).result == "result");
 }
 
-TEST_CASE("children have children, each of its own, and what they do is done in them alone") {
+TEST_CASE("children have children, each of its own, and what they do is done in them alone", "[system]") {
     int done = 0;
     const auto child = [&done](const std::string &name) {
         return run_in_child([&done, name] {
@@ -420,7 +420,7 @@ TEST_CASE("a hang and a crash become findings") {
     LAMINA_REQUIRE_FINDING(guarded([] { return checks::no_overlap(toy_slab_flat_subject); }, 0.3), "still running");
 }
 
-TEST_CASE("a corruption report is recognized") {
+TEST_CASE("a corruption report is recognized", "[system]") {
     const auto die = [] {
         const lamina_corruption event = {"stack_a", "layer_b", "something found", nullptr, 0, 0, 0};
         lamina_corruption_abort(&event);
@@ -434,7 +434,7 @@ TEST_CASE("a corruption report is recognized") {
 
 // ------------------------------------------------- memory ---------------------------------------------------------
 
-TEST_CASE("memory is told apart: reserved, usable, resident") {
+TEST_CASE("memory is told apart: reserved, usable, resident", "[system]") {
     const std::size_t page = page_size();
     void *const range = lamina_os_reserve(16 * page);
     REQUIRE(range != nullptr);

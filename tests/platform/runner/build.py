@@ -183,7 +183,7 @@ def catch2(platform: Platform, wanted: tuple[str, ...]) -> list[Path]:
     run(["cmake", "-S", str(ROOT), "-B", str(folder), "-G", "Ninja", *system, "-DCMAKE_BUILD_TYPE=None",
          f"-DCMAKE_C_COMPILER={shutil.which(cc[0])}", f"-DCMAKE_CXX_COMPILER={shutil.which(cxx[0])}",
          f"-DCMAKE_C_FLAGS={' '.join(['-O1', *cc[1:]])}", f"-DCMAKE_CXX_FLAGS={' '.join(['-O0', '-g0', *cxx[1:]])}",
-         "-DCMAKE_EXE_LINKER_FLAGS=-static", "-DLAMINA_TEST_PARTS=generated", "-DLAMINA_SPEC_MODE=COMMITTED",
+         "-DCMAKE_EXE_LINKER_FLAGS=-static", "-DLAMINA_TEST_PARTS=generated;harness", "-DLAMINA_SPEC_MODE=COMMITTED",
          f"-DLAMINA_GENERATED_DIR={generated}", f"-DLAMINA_TEST_SPECS={';'.join(sorted(made_from))}", "-DLAMINA_VALGRIND=",
          "-DLAMINA_CATCH2_INCLUDE_DIR=/usr/include", "-DCMAKE_CROSSCOMPILING=ON" if not platform.here else "-Wno-dev"],
         ROOT, "the C++ tests can't be configured")
@@ -195,3 +195,10 @@ def catch2(platform: Platform, wanted: tuple[str, ...]) -> list[Path]:
     run(["cmake", "--build", str(folder), "-j", str(JOBS), "--target", *{Path(str(p)).stem for p in programs.values()}], ROOT,
         "the C++ tests do not compile")
     return [folder / str(path) for path in programs.values()]
+
+
+def harness(platform: Platform) -> Path:
+    """The tests of the C++ tests' own harness; after `catch2`, in whose build they are."""
+    folder = platform.folder / "catch2"
+    run(["cmake", "--build", str(folder), "-j", str(JOBS), "--target", "lamina_test_harness"], ROOT, "the harness's tests do not compile")
+    return folder / "tests/harness/lamina_test_harness.exe"

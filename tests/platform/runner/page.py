@@ -52,9 +52,12 @@ LIMITS = """## What this doesn't show
 - Nothing here runs programs for macOS: that side is compiled and linked against Apple's headers as zig brings them.
   `macos-glue` runs the same code on Linux, over stand-ins for the few calls that Linux hasn't: what our code does with what
   it is answered is shown by it, and nothing of what macOS answers.
-- The C++ tests of the stacks need fork and /proc, so on Windows, macOS and without an operating system the stacks are
-  held to the suite in C alone: alignment, counts, reuse, a random life in step with the twin, detection of damage, and each
-  call of the platform refused once. That part of the suite runs on all others too.
+- The C++ tests of the stacks need processes and what a system tells of its memory, so on macOS, where nothing runs, and
+  without an operating system the stacks are held to the suite in C alone: alignment, counts, reuse, a random life in step
+  with the twin, detection of damage, and each call of the platform refused once. That part of the suite runs on all others
+  too.
+- On Windows, which has no fork, a C++ test that may die runs in its program started again, up to the same place. Names of
+  mappings aren't looked for there, as the system has none.
 - Under qemu-user there are no memory policies: there `numa_slab` is shown to refuse with the system's code and to leave
   nothing mapped, and is then tested in C with a stand-in for the two system calls; its C++ tests are left out.
 - Under qemu-user and on the machine of two nodes the C++ tests run with one seed and 160 steps in place of three and 480.

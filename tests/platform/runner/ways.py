@@ -81,6 +81,10 @@ def wine(platform: Platform, result: Result, quick: bool) -> None:
             result.stacks, result.refused = list(built.stacks), list(built.refused)
         if platform.catch2 and not quick:
             in_cpp(platform, result, built, ["/usr/lib/wine/wine64"], environment)
+            # How a child's end is told, and memory, the harness has written anew for Windows.
+            text, status = said(["/usr/lib/wine/wine64", str(build.harness(platform)), "[system]"], CATCH2_SECONDS, environment)
+            if status != 0 or "All tests passed" not in text:
+                result.failed.append(f"the harness: status {status}: " + "\n      ".join(text.splitlines()[-25:]))
 
 
 def link(platform: Platform, result: Result, quick: bool) -> None:
