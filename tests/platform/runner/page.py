@@ -48,6 +48,7 @@ def told_of(lines: list[str]) -> str:
     """The line of a page that says which sources it tells of; nothing where there is none."""
     return next((line for line in lines if line.startswith("It tells of ")), "")
 
+
 LIMITS = """## What this doesn't show
 
 - Wine isn't Windows. It is close in what reserve, commit and protect do; large pages, and more than one memory node, it
