@@ -594,12 +594,14 @@ static size_t slab_release_unused(void *handle)
         slab_drain(self);
     }
     const bool empty = (self->in_use == 0U) || (broken(self, TOY_RELEASE_TAKES_LIVE) && (self->in_use == 1U));
-    if (empty && (self->committed != 0U) && lamina_os_decommit(self->base, self->committed)) {
-        out = self->committed;
-        self->committed = 0;
-        slab_empty(self);
-        if (broken(self, TOY_RELEASE_LOSES_OBJECTS)) {
-            self->count--;
+    if (empty && (self->committed != 0U)) {
+        slab_empty(self); /* first: a decommit that is refused may have taken the contents all the same */
+        if (lamina_os_decommit(self->base, self->committed)) {
+            out = self->committed;
+            self->committed = 0;
+            if (broken(self, TOY_RELEASE_LOSES_OBJECTS)) {
+                self->count--;
+            }
         }
     }
     return out;

@@ -78,6 +78,6 @@ int freestanding_main(size_t n)
 #endif
     LAMINA_DEBUG_ASSERT(n == 64U, "the caller passes 64");
     const lamina_corruption event = {
-        "firmware", "poison", "poison overwritten", (const void *)(uintptr_t)0x20, offset, 0xDE, found};
+        "firmware", "poison", "poison overwritten", (const void *)(uintptr_t)0x20, (ptrdiff_t)offset, 0xDE, found};
     lamina_corruption_abort(&event);
 }
