@@ -282,7 +282,7 @@ class Bound:
     @property
     def bail(self) -> str:
         """Leaves the operation after a report that returned; reports that abort never do."""
-        return "goto leave;" if self.callback else ""
+        return self._c.bail
 
     def event(self, what: str, address: str, offset: str, expected: str, found: str) -> str:
         return (f'{{ .stack = "{self.stack.name}", .layer = "{self.layer.name}", .what = "{what}", '

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -238,3 +239,21 @@ def test_what_can_only_be_asked_for_in_the_mapping_is_not_optional(tmp_path):
     done = lamina("generate", "--dry-run", "--target", "windows-x86_64", path)
     assert done.exit_code == 1 and "optional needs memory policies of a range" in done.output
     assert lamina("generate", "--dry-run", path).exit_code == 0
+
+
+def test_a_bump_at_the_top_of_all_addresses_takes_no_alignment_that_wraps(tmp_path):
+    """A kernel's memory lies there; nothing is touched, so that the fields can be set to what a process never has."""
+    path = spec(tmp_path, "static { bytes = '64 KiB', place = 'handle' }", "bump {}")
+    assert lamina("generate", "--no-format", "--no-tests", "--target", "freestanding-x86_64", "-o", str(tmp_path), path).exit_code == 0
+    (tmp_path / "main.c").write_text(
+        '#include "pool.h"\n'
+        "int main(void)\n{\n"
+        "    static pool_t self;\n"
+        "    self.bump.base = self.bump.cursor = (unsigned char *)(UINTPTR_MAX - 0x7FFFFFFFU);\n"
+        "    self.bump.limit = self.bump.base + 4096;\n"
+        "    const bool fits = pool_alloc(&self, 16U, 64U) == self.bump.base;\n"
+        "    return (fits && (pool_alloc(&self, 16U, (size_t)1 << 40) == NULL)) ? 0 : 1;\n}\n")
+    subprocess.run(["gcc", "-std=c11", "-O2", "-I", str(ROOT / "runtime" / "include"), "-I", str(tmp_path / "pool"), "-o",
+                    str(tmp_path / "main"), str(tmp_path / "main.c"), *map(str, (tmp_path / "pool").glob("pool.c")),
+                    *map(str, (ROOT / "runtime" / "src").glob("status.c"))], check=True)
+    assert subprocess.run([str(tmp_path / "main")]).returncode == 0

@@ -199,7 +199,8 @@ LAMINA_INLINE bool lamina_has_room(const unsigned char *at, size_t pad, size_t l
 
 /* The same, where all memory is `capacity` bytes, a constant, and `pad` is below a power of two: one comparison less
  * where `last` is a constant as well. A macro, because compilers lay out the conjunction better where it stands in the
- * condition itself. With 64 bits of address the sum can't wrap: no memory lies in the upper half of what they span. */
+ * condition itself. With 64 bits of address the sum can't wrap in a process, whose memory lies in the lower half of what
+ * they span; a kernel's may not, and takes the one above. */
 #if UINTPTR_MAX > UINT32_MAX
 #define LAMINA_ENDS_BELOW(at, pad, last, capacity, limit)                                                              \
     (((last) < (capacity)) && ((uintptr_t)(at) + (pad) + (last) + 1U <= (uintptr_t)(limit)))
